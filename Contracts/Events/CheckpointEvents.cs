@@ -1,0 +1,14 @@
+namespace AsyncCheckpoints.Contracts;
+
+/// <summary>What the outbox publishes: the events of one archive transaction, in one message (MassTransit JSON envelope).</summary>
+public sealed record CheckpointEvents
+{
+    /// <summary>The version of this message; readers ignore fields that they do not know.</summary>
+    public int SchemaVersion { get; init; } = 1;
+
+    /// <summary>Checkpoints that were committed.</summary>
+    public IReadOnlyList<CheckpointPersisted> Persisted { get; init; } = [];
+
+    /// <summary>Deletions that were committed.</summary>
+    public IReadOnlyList<CheckpointDeleted> Deleted { get; init; } = [];
+}

@@ -1,0 +1,6 @@
+namespace AsyncCheckpoints;
+
+/// <summary>One page of execution ids.</summary>
+/// <param name="Items">The ids, in UTF-8 byte order.</param>
+/// <param name="ContinuationToken">Pass it to get the next page; <see langword="null"/> on the last.</param>
+public sealed record ExecutionPage(IReadOnlyList<string> Items, string? ContinuationToken);

@@ -1,0 +1,101 @@
+using AsyncCheckpoints.Contracts;
+
+namespace AsyncCheckpoints.Caching;
+
+/// <summary>
+/// The store of fast reads: the newest part of every stream, what is still pending, and tombstones. Redis in
+/// production, this process in the embedded worker. Every call is one atomic step for its stream. An outage is a
+/// <see cref="CheckpointUnavailableException"/>.
+/// </summary>
+internal interface ICheckpointCache
+{
+    /// <summary>The number of shards; every execution belongs to one.</summary>
+    int ShardCount { get; }
+
+    /// <summary>Checks or records the layout (shard count). Called before first use.</summary>
+    Task InitializeAsync(CancellationToken cancellationToken);
+
+    /// <summary>The store's own clock, so that clients agree on time whatever their wall clocks say.</summary>
+    Task<DateTimeOffset> GetTimeAsync(CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Saves a checkpoint as the newest of its stream, with its pending mark. The sequence becomes the proposed one or,
+    /// where that is not above everything the stream has seen (tombstones included), the next above it. The same id
+    /// with the same content changes nothing (<see cref="CacheSave.Unchanged"/>) and keeps its sequence.
+    /// </summary>
+    /// <param name="checkpoint">The checkpoint.</param>
+    /// <param name="proposedSequence">The least sequence.</param>
+    /// <param name="policy">Expiry and size of the stream.</param>
+    /// <param name="expectedLatestId">Save only while this is the latest id; "" while the stream is empty; null: no check.</param>
+    /// <param name="cancellationToken">Stops waiting; the save may still happen.</param>
+    Task<CacheSave> SaveAsync(
+        EncodedCheckpoint checkpoint, long proposedSequence, CacheRetention policy, string? expectedLatestId, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Brings in a checkpoint whose sequence is already fixed: discarded when a tombstone covers it, nothing when the
+    /// id is there with the same or a higher sequence.
+    /// </summary>
+    /// <param name="checkpoint">The checkpoint.</param>
+    /// <param name="sequence">Its sequence.</param>
+    /// <param name="policy">Expiry and size of the stream.</param>
+    /// <param name="pending">
+    /// True: a save that is not archived yet; it takes its place in the stream and a pending mark. False: an archived
+    /// one (warming); it is only taken when the stream is empty here, or it is newer than the stream's last, or it
+    /// replaces its own older version. So the cached part stays the newest part of the stream.
+    /// </param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    Task<CachePut> PutAsync(EncodedCheckpoint checkpoint, long sequence, CacheRetention policy, bool pending, CancellationToken cancellationToken);
+
+    /// <summary>One checkpoint by key. Starts a sliding TTL anew.</summary>
+    Task<CacheRead> LoadAsync(CheckpointKey key, CancellationToken cancellationToken);
+
+    /// <summary>The stream's newest checkpoint. Starts a sliding TTL anew. Never <see cref="CacheReadStatus.Deleted"/>.</summary>
+    Task<CacheRead> LoadLatestAsync(string executionId, string ns, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// What the cache holds that matches the query, in its order, from behind <paramref name="after"/>; up to the
+    /// query's limit (fewer only when there are no more).
+    /// </summary>
+    Task<IReadOnlyList<CachedCheckpoint>> ListAsync(CheckpointQuery query, ListPosition? after, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// For each key: the highest sequence at which the cache knows it, and whether that is a tombstone (its own or the
+    /// execution's, when that is at or above the cached one). Null where the cache knows nothing.
+    /// </summary>
+    Task<IReadOnlyList<CacheMark?>> GetMarksAsync(string executionId, IReadOnlyList<(string Namespace, string Id)> keys, CancellationToken cancellationToken);
+
+    /// <summary>Executions in the cache by prefix, after one, in UTF-8 byte order. Cleared or expired ones are not among them.</summary>
+    Task<IReadOnlyList<string>> ListExecutionsAsync(string prefix, string? after, int limit, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Deletes a checkpoint: a tombstone, with a pending mark of its own. The sequence is the proposed one or the next
+    /// above all that the stream has seen; with <paramref name="isFixed"/> it is as given (a deletion decided elsewhere),
+    /// no pending mark is made, and a newer version of the id stays.
+    /// </summary>
+    /// <returns>The tombstone's sequence.</returns>
+    Task<long> DeleteAsync(CheckpointKey key, long sequence, bool isFixed, TimeSpan tombstoneTtl, CancellationToken cancellationToken);
+
+    /// <summary>Deletes all of an execution's checkpoints, in all namespaces; otherwise as <see cref="DeleteAsync"/>.</summary>
+    Task<long> ClearAsync(string executionId, long sequence, bool isFixed, TimeSpan tombstoneTtl, CancellationToken cancellationToken);
+
+    /// <summary>The oldest pending marks of a shard, made before a moment (by the cache's clock), with their checkpoints.</summary>
+    Task<IReadOnlyList<PendingEntry>> ListPendingAsync(int shard, DateTimeOffset madeBefore, int limit, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Removes pending marks whose commands are archived. Streams with a TTL start to expire once nothing of them is
+    /// pending; streams over their size are trimmed.
+    /// </summary>
+    /// <returns>
+    /// A superset of the marks that were not there (the cache lost them, or never had them): their checkpoints may be
+    /// missing from the cache and should be put there.
+    /// </returns>
+    Task<IReadOnlyList<PendingMark>> SettleAsync(IReadOnlyCollection<PendingMark> marks, CancellationToken cancellationToken);
+
+    /// <summary>How many marks are pending, and since when the oldest.</summary>
+    Task<PendingStats> GetPendingStatsAsync(CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Takes or extends a lease (rescue of a shard). False while somebody else holds it.
+    /// </summary>
+    Task<bool> TryLeaseAsync(string name, string owner, TimeSpan duration, CancellationToken cancellationToken);
+}

@@ -1,0 +1,64 @@
+using AsyncCheckpoints.Contracts;
+
+namespace AsyncCheckpoints.Worker.Storage;
+
+/// <summary>
+/// The durable history: PostgreSQL or SQLite. Safe for concurrent use. Faults come as the driver throws them;
+/// <see cref="TransientErrors"/> says which of them pass.
+/// </summary>
+internal interface ICheckpointArchive
+{
+    /// <summary>The archive's kind, for health and logs: "postgres" or "sqlite".</summary>
+    string Name { get; }
+
+    /// <summary>Brings the schema up to date under a lock; safe when many workers start at once.</summary>
+    /// <returns>How many migrations this call applied.</returns>
+    Task<int> MigrateAsync(CancellationToken cancellationToken);
+
+    /// <summary>Answers when the archive does.</summary>
+    Task PingAsync(CancellationToken cancellationToken);
+
+    /// <summary>
+    /// One transaction: inbox rows; tombstones and the deletions that they mean; checkpoints that no tombstone covers,
+    /// each only where its sequence is above that of the row that is there; dead letters; one outbox row per kind with
+    /// what actually changed. A command whose id is in the inbox already has no effect. Tombstones of the batch apply
+    /// before its saves, whatever their order in it.
+    /// </summary>
+    Task<ArchiveCommit> CommitAsync(ArchiveBatch batch, CancellationToken cancellationToken);
+
+    /// <summary>Checkpoints that match, in the query's order, from behind a position. The query's token is not looked at.</summary>
+    /// <param name="query">The query. Without <see cref="CheckpointQuery.IncludeState"/> the states are empty.</param>
+    /// <param name="id">Only this id.</param>
+    /// <param name="after">Where the page before ended.</param>
+    /// <param name="maxBytes">
+    /// End the page before the states exceed so many bytes together (it has at least one checkpoint).
+    /// </param>
+    /// <param name="cancellationToken">Stops the query.</param>
+    Task<ArchivePage> FindAsync(CheckpointQuery query, string? id, ListPosition? after, long maxBytes, CancellationToken cancellationToken);
+
+    /// <summary>Executions with at least one checkpoint, by prefix, after one, in UTF-8 byte order.</summary>
+    Task<IReadOnlyList<string>> FindExecutionsAsync(string prefix, string? after, int limit, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Leases the oldest outbox entries that are due: not delivered, not leased by another, their retry time come.
+    /// </summary>
+    Task<IReadOnlyList<OutboxEntry>> ClaimOutboxAsync(string owner, TimeSpan lease, int limit, CancellationToken cancellationToken);
+
+    /// <summary>Marks entries as delivered, where the owner still holds their lease.</summary>
+    Task<int> MarkDeliveredAsync(string owner, IReadOnlyCollection<long> ids, CancellationToken cancellationToken);
+
+    /// <summary>Gives a lease back after a failure; the entries are due again after the delay.</summary>
+    Task ReleaseOutboxAsync(string owner, IReadOnlyCollection<long> ids, TimeSpan delay, string error, CancellationToken cancellationToken);
+
+    /// <summary>How many outbox entries wait, and since when the oldest.</summary>
+    Task<OutboxStats> GetOutboxStatsAsync(CancellationToken cancellationToken);
+
+    /// <summary>The newest dead letters, from behind an id (descending).</summary>
+    Task<IReadOnlyList<StoredDeadLetter>> ListDeadLettersAsync(long? beforeId, int limit, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Removes what has served: inbox rows, delivered outbox rows and tombstones older than their retention, in small
+    /// batches.
+    /// </summary>
+    Task<PurgeResult> PurgeAsync(PurgeLimits limits, CancellationToken cancellationToken);
+}
