@@ -1,0 +1,102 @@
+using NpgsqlTypes;
+
+namespace AsyncCheckpoints.Worker.Storage.Postgres;
+
+internal sealed partial class PostgresArchive
+{
+    /// <inheritdoc />
+    public async Task<IReadOnlyList<OutboxEntry>> ClaimOutboxAsync(
+        string owner, TimeSpan lease, int limit, CancellationToken cancellationToken)
+    {
+        await using var command = _source.CreateCommand(_sql.OutboxClaim);
+        command.Parameters.Add(Text(owner));
+        command.Parameters.Add(Parameter(lease, NpgsqlDbType.Interval));
+        command.Parameters.Add(Bigint(limit));
+        var entries = new List<OutboxEntry>();
+        await using (var reader = await command.ExecuteReaderAsync(cancellationToken))
+        {
+            while (await reader.ReadAsync(cancellationToken))
+            {
+                entries.Add(new OutboxEntry(
+                    reader.GetInt64(0), (OutboxKind)reader.GetInt16(1), OutboxChanges.FromJson(reader.GetString(2)), reader.GetInt32(3)));
+            }
+        }
+
+        entries.Sort(static (a, b) => a.Id.CompareTo(b.Id));
+        return entries;
+    }
+
+    /// <inheritdoc />
+    public async Task<int> MarkDeliveredAsync(string owner, IReadOnlyCollection<long> ids, CancellationToken cancellationToken)
+    {
+        await using var command = _source.CreateCommand(_sql.OutboxDelivered);
+        command.Parameters.Add(Text(owner));
+        command.Parameters.Add(Parameter(ids.ToArray(), NpgsqlDbType.Array | NpgsqlDbType.Bigint));
+        return await command.ExecuteNonQueryAsync(cancellationToken);
+    }
+
+    /// <inheritdoc />
+    public async Task ReleaseOutboxAsync(
+        string owner, IReadOnlyCollection<long> ids, TimeSpan delay, string error, CancellationToken cancellationToken)
+    {
+        await using var command = _source.CreateCommand(_sql.OutboxRelease);
+        command.Parameters.Add(Text(owner));
+        command.Parameters.Add(Parameter(ids.ToArray(), NpgsqlDbType.Array | NpgsqlDbType.Bigint));
+        command.Parameters.Add(Parameter(delay, NpgsqlDbType.Interval));
+        command.Parameters.Add(Text(DeadLetterText.Clean(error)));
+        await command.ExecuteNonQueryAsync(cancellationToken);
+    }
+
+    /// <inheritdoc />
+    public async Task<OutboxStats> GetOutboxStatsAsync(CancellationToken cancellationToken)
+    {
+        await using var command = _source.CreateCommand(_sql.OutboxStats);
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        await reader.ReadAsync(cancellationToken);
+        return new OutboxStats(reader.GetInt64(0), reader.GetFieldValue<TimeSpan>(1));
+    }
+
+    /// <inheritdoc />
+    public async Task<IReadOnlyList<StoredDeadLetter>> ListDeadLettersAsync(long? beforeId, int limit, CancellationToken cancellationToken)
+    {
+        await using var command = _source.CreateCommand(_sql.DeadLetterList);
+        command.Parameters.Add(Bigint(beforeId ?? long.MaxValue));
+        command.Parameters.Add(Bigint(limit));
+        var letters = new List<StoredDeadLetter>();
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            var letter = new DeadLetter(
+                reader.GetString(1),
+                reader.GetString(2),
+                reader.GetString(3),
+                reader.GetFieldValue<byte[]>(4),
+                reader.IsDBNull(5) ? null : reader.GetString(5));
+            letters.Add(new StoredDeadLetter(reader.GetInt64(0), letter, reader.GetFieldValue<DateTimeOffset>(6)));
+        }
+
+        return letters;
+    }
+
+    /// <inheritdoc />
+    public async Task<PurgeResult> PurgeAsync(PurgeLimits limits, CancellationToken cancellationToken) => new(
+        await PurgeAsync(_sql.InboxPurge, limits.InboxBefore, limits.BatchSize, cancellationToken),
+        await PurgeAsync(_sql.OutboxPurge, limits.OutboxBefore, limits.BatchSize, cancellationToken),
+        await PurgeAsync(_sql.TombstonePurge, limits.TombstonesBefore, limits.BatchSize, cancellationToken));
+
+    private async Task<int> PurgeAsync(string sql, DateTimeOffset before, int batchSize, CancellationToken cancellationToken)
+    {
+        var total = 0;
+        int removed;
+        do
+        {
+            await using var command = _source.CreateCommand(sql);
+            command.Parameters.Add(Parameter(before.ToUniversalTime(), NpgsqlDbType.TimestampTz));
+            command.Parameters.Add(Bigint(batchSize));
+            removed = await command.ExecuteNonQueryAsync(cancellationToken);
+            total += removed;
+        }
+        while (removed >= batchSize);
+        return total;
+    }
+}

@@ -1,0 +1,75 @@
+using System.Security.Cryptography;
+using System.Text;
+using Microsoft.Extensions.Options;
+using Npgsql;
+using NpgsqlTypes;
+
+namespace AsyncCheckpoints.Worker.Storage.Postgres;
+
+/// <summary>
+/// The archive in PostgreSQL 12 or newer. All its times but a checkpoint's own are the database's, so several workers
+/// agree on leases.
+/// </summary>
+internal sealed partial class PostgresArchive : ICheckpointArchive, IAsyncDisposable
+{
+    private readonly NpgsqlDataSource _source;
+    private readonly PostgresSql _sql;
+    private readonly PostgresMigrator _migrator;
+    private readonly long _lockBase;
+
+    /// <summary>Creates the archive; connects when it is first used.</summary>
+    /// <param name="options">Where the database is.</param>
+    /// <param name="loggers">Npgsql's log, if wanted.</param>
+    /// <exception cref="OptionsValidationException">The options are not valid.</exception>
+    public PostgresArchive(PostgresArchiveOptions options, ILoggerFactory? loggers = null)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        var validation = new PostgresArchiveOptionsValidator().Validate(null, options);
+        if (validation.Failed)
+        {
+            throw new OptionsValidationException(nameof(PostgresArchiveOptions), typeof(PostgresArchiveOptions), validation.Failures);
+        }
+
+        var builder = new NpgsqlDataSourceBuilder(options.ConnectionString);
+        if (builder.ConnectionStringBuilder.MaxAutoPrepare == 0)
+        {
+            builder.ConnectionStringBuilder.MaxAutoPrepare = 40;
+            builder.ConnectionStringBuilder.AutoPrepareMinUsages = 2;
+        }
+
+        builder.UseLoggerFactory(loggers);
+        _source = builder.Build();
+        var tables = $"\"{options.Schema}\".{options.TablePrefix}";
+        _sql = new PostgresSql(tables);
+        _lockBase = LockBase(options);
+        _migrator = new PostgresMigrator(_source, options, _sql, tables, _lockBase + Buckets);
+    }
+
+    /// <inheritdoc />
+    public string Name => "postgres";
+
+    /// <inheritdoc />
+    public Task<int> MigrateAsync(CancellationToken cancellationToken) => _migrator.MigrateAsync(cancellationToken);
+
+    /// <inheritdoc />
+    public async Task PingAsync(CancellationToken cancellationToken)
+    {
+        await using var command = _source.CreateCommand(PostgresSql.Ping);
+        await command.ExecuteScalarAsync(cancellationToken);
+    }
+
+    /// <inheritdoc />
+    public ValueTask DisposeAsync() => _source.DisposeAsync();
+
+    private static NpgsqlParameter<T> Parameter<T>(T value, NpgsqlDbType type) => new() { TypedValue = value, NpgsqlDbType = type };
+
+    private static NpgsqlParameter Text(string? value) => new() { Value = (object?)value ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text };
+
+    private static NpgsqlParameter<string?[]> Texts(IEnumerable<string?> values) => Parameter(values.ToArray(), NpgsqlDbType.Array | NpgsqlDbType.Text);
+
+    private static NpgsqlParameter Bigint(long? value) => new() { Value = (object?)value ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Bigint };
+
+    // The lowest 8 bits are free for the buckets and the migration.
+    private static long LockBase(PostgresArchiveOptions options) =>
+        BitConverter.ToInt64(SHA256.HashData(Encoding.UTF8.GetBytes($"asynccheckpoints/{options.Schema}/{options.TablePrefix}"))) & ~0xFFL;
+}

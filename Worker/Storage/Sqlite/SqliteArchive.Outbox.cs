@@ -1,0 +1,99 @@
+using AsyncCheckpoints.Contracts;
+
+namespace AsyncCheckpoints.Worker.Storage.Sqlite;
+
+internal sealed partial class SqliteArchive
+{
+    /// <inheritdoc />
+    public Task<IReadOnlyList<OutboxEntry>> ClaimOutboxAsync(
+        string owner, TimeSpan lease, int limit, CancellationToken cancellationToken) => _connections.WriteAsync(
+        (transaction, prepare) =>
+        {
+            var entries = new List<OutboxEntry>();
+            using (var reader = prepare(_sql.OutboxClaim).Query(transaction, owner, Now, Now + Microseconds(lease), (long)limit))
+            {
+                while (reader.Read())
+                {
+                    entries.Add(new OutboxEntry(
+                        reader.GetInt64(0), (OutboxKind)reader.GetInt32(1), OutboxChanges.FromJson(reader.GetString(2)), reader.GetInt32(3)));
+                }
+            }
+
+            entries.Sort(static (a, b) => a.Id.CompareTo(b.Id));
+            return (IReadOnlyList<OutboxEntry>)entries;
+        },
+        cancellationToken);
+
+    /// <inheritdoc />
+    public Task<int> MarkDeliveredAsync(string owner, IReadOnlyCollection<long> ids, CancellationToken cancellationToken) =>
+        _connections.WriteAsync(
+            (transaction, prepare) => ids.Sum(id => prepare(_sql.OutboxDelivered).Execute(transaction, owner, id, Now)),
+            cancellationToken);
+
+    /// <inheritdoc />
+    public Task ReleaseOutboxAsync(
+        string owner, IReadOnlyCollection<long> ids, TimeSpan delay, string error, CancellationToken cancellationToken) =>
+        _connections.WriteAsync(
+            (transaction, prepare) => ids.Sum(id => prepare(_sql.OutboxRelease).Execute(
+                transaction, owner, id, Now + Microseconds(delay), DeadLetterText.Clean(error))),
+            cancellationToken);
+
+    /// <inheritdoc />
+    public Task<OutboxStats> GetOutboxStatsAsync(CancellationToken cancellationToken) => _connections.ReadAsync(
+        connection =>
+        {
+            using var statement = new SqliteStatement(connection, _sql.OutboxStats);
+            using var reader = statement.Query(null);
+            reader.Read();
+            var age = reader.IsDBNull(1) ? 0 : Math.Max(0, Now - reader.GetInt64(1));
+            return new OutboxStats(reader.GetInt64(0), TimeSpan.FromMicroseconds(age));
+        },
+        cancellationToken);
+
+    /// <inheritdoc />
+    public Task<IReadOnlyList<StoredDeadLetter>> ListDeadLettersAsync(long? beforeId, int limit, CancellationToken cancellationToken) =>
+        _connections.ReadAsync(
+            connection =>
+            {
+                var letters = new List<StoredDeadLetter>();
+                using var statement = new SqliteStatement(connection, _sql.DeadLetterList);
+                using var reader = statement.Query(null, beforeId ?? long.MaxValue, (long)limit);
+                while (reader.Read())
+                {
+                    var letter = new DeadLetter(
+                        reader.GetString(1),
+                        reader.GetString(2),
+                        reader.GetString(3),
+                        reader.GetFieldValue<byte[]>(4),
+                        reader.IsDBNull(5) ? null : reader.GetString(5));
+                    letters.Add(new StoredDeadLetter(reader.GetInt64(0), letter, CheckpointCodec.FromMicroseconds(reader.GetInt64(6))));
+                }
+
+                return (IReadOnlyList<StoredDeadLetter>)letters;
+            },
+            cancellationToken);
+
+    /// <inheritdoc />
+    public async Task<PurgeResult> PurgeAsync(PurgeLimits limits, CancellationToken cancellationToken) => new(
+        await PurgeAsync(_sql.Purge[0], limits.InboxBefore, limits.BatchSize, cancellationToken),
+        await PurgeAsync(_sql.Purge[1], limits.OutboxBefore, limits.BatchSize, cancellationToken),
+        await PurgeAsync(_sql.Purge[2], limits.TombstonesBefore, limits.BatchSize, cancellationToken));
+
+    // A transaction per batch: commits get their turn in between.
+    private async Task<int> PurgeAsync(string sql, DateTimeOffset before, int batchSize, CancellationToken cancellationToken)
+    {
+        var total = 0;
+        int removed;
+        do
+        {
+            removed = await _connections.WriteAsync(
+                (transaction, prepare) => prepare(sql).Execute(transaction, CheckpointCodec.ToMicroseconds(before), (long)batchSize),
+                cancellationToken);
+            total += removed;
+        }
+        while (removed >= batchSize);
+        return total;
+    }
+
+    private static long Microseconds(TimeSpan time) => time.Ticks / TimeSpan.TicksPerMicrosecond;
+}
