@@ -25,14 +25,9 @@ internal sealed partial class SqliteArchive
         var deleted = 0;
         foreach (var tombstone in plan.Tombstones)
         {
-            cancellationToken.ThrowIfCancellationRequested();
-            var scope = CommitPlan.ScopeOf(tombstone);
-            prepare(_sql.TombstoneAdd).Execute(
-                transaction, tombstone.ExecutionId, (long)scope, tombstone.Namespace ?? "", tombstone.Id ?? "", tombstone.Sequence, now);
-            var removed = prepare(_sql.Delete[scope]).Execute(
-                transaction, tombstone.ExecutionId, tombstone.Namespace, tombstone.Id, tombstone.Sequence);
-            deleted += removed;
-            if (removed > 0)
+            // Before any of them deletes: each that covers something is an event, whichever comes first.
+            if (prepare(_sql.Holds[CommitPlan.ScopeOf(tombstone)]).Number(
+                transaction, tombstone.ExecutionId, tombstone.Namespace, tombstone.Id, tombstone.Sequence) > 0)
             {
                 events.Add(CommitPlan.ChangeOf(tombstone));
             }
@@ -41,6 +36,16 @@ internal sealed partial class SqliteArchive
             {
                 cache.Add(CommitPlan.ChangeOf(tombstone));
             }
+        }
+
+        foreach (var tombstone in plan.Tombstones)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var scope = CommitPlan.ScopeOf(tombstone);
+            prepare(_sql.TombstoneAdd).Execute(
+                transaction, tombstone.ExecutionId, (long)scope, tombstone.Namespace ?? "", tombstone.Id ?? "", tombstone.Sequence, now);
+            deleted += prepare(_sql.Delete[scope]).Execute(
+                transaction, tombstone.ExecutionId, tombstone.Namespace, tombstone.Id, tombstone.Sequence);
         }
 
         var archived = 0;

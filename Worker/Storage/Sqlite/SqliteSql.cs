@@ -60,22 +60,16 @@ internal sealed class SqliteSql(string tables)
         """;
 
     /// <summary>?1 execution, ?2 namespace, ?3 id, ?4 sequence.</summary>
-    public IReadOnlyDictionary<TombstoneScope, string> Delete { get; } = new Dictionary<TombstoneScope, string>
-    {
-        [TombstoneScope.Execution] = $"""
-            /* checkpoint.delete_execution */
-            DELETE FROM {tables}checkpoints WHERE execution_id = ?1 AND sequence <= ?4 AND ?2 IS NULL AND ?3 IS NULL
-            """,
-        [TombstoneScope.Namespace] = $"""
-            /* checkpoint.delete_namespace */
-            DELETE FROM {tables}checkpoints WHERE execution_id = ?1 AND namespace = ?2 AND sequence <= ?4 AND ?3 IS NULL
-            """,
-        [TombstoneScope.Checkpoint] = $"""
-            /* checkpoint.delete */
-            DELETE FROM {tables}checkpoints
-            WHERE execution_id = ?1 AND namespace = ?2 AND checkpoint_id = ?3 AND sequence <= ?4
-            """,
-    };
+    public IReadOnlyDictionary<TombstoneScope, string> Holds { get; } =
+        Enum.GetValues<TombstoneScope>().ToDictionary(
+            scope => scope,
+            scope => $"/* tombstone.holds */ SELECT EXISTS (SELECT 1 FROM {tables}checkpoints WHERE {Covered(scope)})");
+
+    /// <summary>?1 execution, ?2 namespace, ?3 id, ?4 sequence.</summary>
+    public IReadOnlyDictionary<TombstoneScope, string> Delete { get; } =
+        Enum.GetValues<TombstoneScope>().ToDictionary(
+            scope => scope,
+            scope => $"/* checkpoint.delete */ DELETE FROM {tables}checkpoints WHERE {Covered(scope)}");
 
     public string OutboxAdd { get; } = $"""
         /* outbox.add */
@@ -183,6 +177,14 @@ internal sealed class SqliteSql(string tables)
             LIMIT ?12 + 1
             """;
     }
+
+    // Every parameter is named, so that all scopes take the same ones.
+    private static string Covered(TombstoneScope scope) => scope switch
+    {
+        TombstoneScope.Execution => "execution_id = ?1 AND sequence <= ?4 AND ?2 IS NULL AND ?3 IS NULL",
+        TombstoneScope.Namespace => "execution_id = ?1 AND namespace = ?2 AND sequence <= ?4 AND ?3 IS NULL",
+        _ => "execution_id = ?1 AND namespace = ?2 AND checkpoint_id = ?3 AND sequence <= ?4",
+    };
 
     private static string Covering(string tables) => $"""
         SELECT 1 FROM {tables}tombstones AS t

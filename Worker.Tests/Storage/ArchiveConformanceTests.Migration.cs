@@ -1,0 +1,51 @@
+using AsyncCheckpoints.Worker.Storage;
+using Shouldly;
+using Xunit;
+
+namespace AsyncCheckpoints.Tests.Storage;
+
+public abstract partial class ArchiveConformanceTests
+{
+    [Fact]
+    public async Task MigrateAsync_TenAtOnce_ExactlyOneApplies()
+    {
+        var archives = Enumerable.Range(0, 10).Select(_ => Open()).ToArray();
+
+        var applied = await Task.WhenAll(archives.Select(a => Task.Run(() => a.MigrateAsync(default))));
+
+        applied.Where(n => n > 0).ShouldHaveSingleItem();
+        await Task.WhenAll(archives.Select((a, i) => CommitAsync(a, Make("e", $"{i}", i + 1))));
+        (await FindAsync(archives[0], All("e"))).Items.Count.ShouldBe(10);
+        (await archives[3].MigrateAsync(default)).ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task MigrateAsync_NewerSchema_IsRefused()
+    {
+        var sut = await CreateSut();
+        await ExecuteAsync($"INSERT INTO {{tables}}schema_version (version, name, applied_at) VALUES (9999, 'from the future', {Past})");
+
+        var e = await Should.ThrowAsync<CheckpointException>(() => sut.MigrateAsync(default));
+
+        e.Message.ShouldContain("9999");
+        e.Hint.ShouldNotBeNull();
+        TransientErrors.IsTransient(e).ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task Create_TwoPrefixes_AreIsolated()
+    {
+        var a = await CreateSut("tenant_a_");
+        var b = await CreateSut("tenant_b_");
+        await a.CommitAsync(new ArchiveBatch([Command("same", Make("e", "a", 1))], [new("d", "r", "t", default, null)]), default);
+        (await b.CommitAsync(Batch(Command("same", Make("e", "b", 1))), default)).Archived.ShouldBe(1);
+
+        (await IdsAsync(a, All("e"))).ShouldBe("a");
+        (await IdsAsync(b, All("e"))).ShouldBe("b");
+        (await b.ListDeadLettersAsync(null, 10, default)).ShouldBeEmpty();
+        (await ClaimAllAsync(a)).Count.ShouldBe(1);
+        (await ClaimAllAsync(b)).Count.ShouldBe(1);
+        await DeleteAsync(a, new Tombstone("e", null, null, 9, false));
+        (await IdsAsync(b, All("e"))).ShouldBe("b");
+    }
+}

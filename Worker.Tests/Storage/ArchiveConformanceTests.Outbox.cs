@@ -1,0 +1,179 @@
+using AsyncCheckpoints.Worker.Storage;
+using Shouldly;
+using Xunit;
+
+namespace AsyncCheckpoints.Tests.Storage;
+
+public abstract partial class ArchiveConformanceTests
+{
+    private static readonly TimeSpan Lease = TimeSpan.FromMinutes(1);
+
+    /// <summary>Makes the leases and delays of the outbox end.</summary>
+    private protected Task ExpireLeasesAsync() => ExecuteAsync($"UPDATE {{tables}}outbox SET due_at = {Past}");
+
+    /// <summary>SQL for a moment long ago.</summary>
+    private protected abstract string Past { get; }
+
+    [Fact]
+    public async Task CommitAsync_Changes_AreInOneEventsEntry()
+    {
+        var sut = await CreateSut();
+        await sut.CommitAsync(Batch(Command("a", Make("e", "2", 2) with { NodeName = "plan \"x\"😀" }, Make("e", "1", 1)), Command(null, Make("f", "1", long.MaxValue, "n"))), default);
+        await CommitAsync(sut, Make("e", "1", 1));
+
+        var entry = (await ClaimAllAsync(sut)).ShouldHaveSingleItem();
+
+        entry.Kind.ShouldBe(OutboxKind.Events);
+        entry.Attempts.ShouldBe(1);
+        entry.Changes.ShouldBe(
+            [new(false, "e", "", "1", 1, ""), new(false, "e", "", "2", 2, "plan \"x\"😀"), new(false, "f", "n", "1", long.MaxValue, "")]);
+    }
+
+    [Fact]
+    public async Task CommitAsync_Uncached_IsInACacheEntry()
+    {
+        var sut = await CreateSut();
+        await CommitAsync(sut, Make("e", "newer", 9));
+        await DeleteAsync(sut, new Tombstone("dead", null, null, 5, false));
+        await ClaimAllAsync(sut);
+
+        await sut.CommitAsync(
+            Batch(new ArchiveCommand(
+                "c", [Save(Make("e", "newer", 5), true), Save(Make("e", "1", 10), true), Save(Make("e", "2", 11)), Save(Make("dead", "1", 5), true)], [])),
+            default);
+        await DeleteAsync(sut, new("gone", "", "1", 3, true), new("gone", "", "2", 3, false));
+
+        var entries = await ClaimAllAsync(sut);
+        entries.Count.ShouldBe(3);
+        entries.Single(e => e.Kind == OutboxKind.Events).Changes.Select(c => c.Id).ShouldBe(["1", "2"]);
+        var cached = entries.Where(e => e.Kind == OutboxKind.Cache).ToArray();
+        cached[0].Changes.Select(c => (c.ExecutionId, c.Id, c.IsDeletion)).ShouldBe([("e", "1", false), ("e", "newer", false)]);
+        cached[1].Changes.ShouldBe([new(true, "gone", "", "1", 3, "")]);
+    }
+
+    [Fact]
+    public async Task ClaimOutboxAsync_TwoOwners_ShareTheEntries()
+    {
+        var sut = await CreateSut();
+        for (var i = 1; i <= 5; i++)
+        {
+            await CommitAsync(sut, Make("e", $"{i}", i));
+        }
+
+        var a = await sut.ClaimOutboxAsync("a", Lease, 3, default);
+        var b = await sut.ClaimOutboxAsync("b", Lease, 10, default);
+
+        a.Select(e => e.Changes[0].Id).ShouldBe(["1", "2", "3"]);
+        b.Select(e => e.Changes[0].Id).ShouldBe(["4", "5"]);
+        (await sut.GetOutboxStatsAsync(default)).Pending.ShouldBe(5);
+        (await sut.MarkDeliveredAsync("b", [.. a.Select(e => e.Id)], default)).ShouldBe(0);
+        (await sut.MarkDeliveredAsync("a", [.. a.Select(e => e.Id)], default)).ShouldBe(3);
+        (await sut.MarkDeliveredAsync("a", [.. a.Select(e => e.Id)], default)).ShouldBe(0);
+        var stats = await sut.GetOutboxStatsAsync(default);
+        stats.Pending.ShouldBe(2);
+        stats.OldestAge.ShouldBeGreaterThanOrEqualTo(TimeSpan.Zero);
+        await sut.MarkDeliveredAsync("b", [.. b.Select(e => e.Id)], default);
+        (await sut.GetOutboxStatsAsync(default)).ShouldBe(default);
+    }
+
+    [Fact]
+    public async Task ClaimOutboxAsync_LeaseExpired_GoesToAnother()
+    {
+        var sut = await CreateSut();
+        await CommitAsync(sut, Make("e", "1", 1));
+        var a = (await sut.ClaimOutboxAsync("a", Lease, 1, default)).ShouldHaveSingleItem();
+        (await sut.ClaimOutboxAsync("b", Lease, 1, default)).ShouldBeEmpty();
+
+        await ExpireLeasesAsync();
+        var b = (await sut.ClaimOutboxAsync("b", Lease, 1, default)).ShouldHaveSingleItem();
+
+        b.ShouldSatisfyAllConditions(e => e.Id.ShouldBe(a.Id), e => e.Attempts.ShouldBe(2));
+        (await sut.MarkDeliveredAsync("a", [a.Id], default)).ShouldBe(0);
+        await sut.ReleaseOutboxAsync("a", [a.Id], TimeSpan.Zero, "not mine", default);
+        (await sut.ClaimOutboxAsync("c", Lease, 1, default)).ShouldBeEmpty();
+        (await sut.MarkDeliveredAsync("b", [a.Id], default)).ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task ReleaseOutboxAsync_Delay_IsDueOnlyBehindIt()
+    {
+        var sut = await CreateSut();
+        await CommitAsync(sut, Make("e", "1", 1));
+        var id = (await sut.ClaimOutboxAsync("a", Lease, 1, default))[0].Id;
+        await sut.ReleaseOutboxAsync("a", [id], TimeSpan.Zero, "broker\0 away \uD800", default);
+        (await sut.ClaimOutboxAsync("b", Lease, 1, default)).ShouldHaveSingleItem().Attempts.ShouldBe(2);
+        await sut.ReleaseOutboxAsync("b", [id], TimeSpan.FromHours(1), "broker away", default);
+        (await sut.ClaimOutboxAsync("a", Lease, 1, default)).ShouldBeEmpty();
+
+        await ExpireLeasesAsync();
+
+        (await sut.ClaimOutboxAsync("a", Lease, 1, default)).ShouldHaveSingleItem().Attempts.ShouldBe(3);
+    }
+
+    [Fact]
+    public async Task ClaimOutboxAsync_ManyAtOnce_EachEntryOnce()
+    {
+        var sut = await CreateSut();
+        for (var i = 1; i <= 60; i++)
+        {
+            await CommitAsync(sut, Make("e", $"{i}", i));
+        }
+
+        var claimed = await Task.WhenAll(Enumerable.Range(0, 6).Select(owner => Task.Run(async () =>
+        {
+            var mine = new List<long>();
+            for (var i = 0; i < 10; i++)
+            {
+                var entries = await sut.ClaimOutboxAsync($"{owner}", Lease, 2, default);
+                mine.AddRange(entries.Select(e => e.Id));
+            }
+
+            return mine;
+        })));
+
+        var ids = claimed.SelectMany(x => x).Concat((await ClaimAllAsync(sut)).Select(e => e.Id)).ToArray();
+        ids.Length.ShouldBe(60);
+        ids.Distinct().Count().ShouldBe(60);
+    }
+
+    [Fact]
+    public async Task CommitAsync_DeadLetterTwice_IsThereOnce()
+    {
+        var sut = await CreateSut();
+        DeadLetter a = new("a", "broken\0 \uD800", "text/plain", "body\0"u8.ToArray(), "e"), b = new("b", "newer", "x", default, null);
+        (await sut.CommitAsync(new ArchiveBatch([Command("c", Make("e", "1", 1))], [a]), default)).Archived.ShouldBe(1);
+        await sut.CommitAsync(new ArchiveBatch([], [b, a, b]), default);
+
+        var letters = await sut.ListDeadLettersAsync(null, 10, default);
+
+        letters.Select(l => l.Letter.Id).ShouldBe(["b", "a"]);
+        letters[1].Letter.ShouldSatisfyAllConditions(
+            l => l.Reason.ShouldBe("broken\uFFFD \uFFFD"), l => l.ContentType.ShouldBe("text/plain"), l => l.ExecutionId.ShouldBe("e"), l => l.Body.ToArray().ShouldBe("body\0"u8.ToArray()));
+        letters[0].Letter.ExecutionId.ShouldBeNull();
+        (await sut.ListDeadLettersAsync(letters[0].RowId, 10, default)).Select(l => l.Letter.Id).ShouldBe(["a"]);
+        (await sut.ListDeadLettersAsync(null, 1, default)).Select(l => l.Letter.Id).ShouldBe(["b"]);
+    }
+
+    [Fact]
+    public async Task PurgeAsync_OldRows_AreRemovedInBatches()
+    {
+        var sut = await CreateSut();
+        for (var i = 1; i <= 25; i++)
+        {
+            await CommitAsync(sut, Make("e", $"{i}", i));
+        }
+
+        await DeleteAsync(sut, [.. Enumerable.Range(1, 7).Select(i => new Tombstone("f", "", $"{i}", 5, false))]);
+        var claimed = await sut.ClaimOutboxAsync("a", Lease, 20, default);
+        await sut.MarkDeliveredAsync("a", [.. claimed.Select(e => e.Id)], default);
+        DateTimeOffset past = new(2001, 1, 1, 0, 0, 0, TimeSpan.Zero), future = new(2101, 1, 1, 0, 0, 0, TimeSpan.Zero);
+
+        (await sut.PurgeAsync(new PurgeLimits(past, past, past, 10), default)).ShouldBe(default);
+        (await CommitAsync(sut, Make("f", "1", 5))).Archived.ShouldBe(0);
+        (await sut.PurgeAsync(new PurgeLimits(future, future, future, 10), default)).ShouldBe(new PurgeResult(27, 20, 7));
+
+        (await sut.GetOutboxStatsAsync(default)).Pending.ShouldBe(5);
+        (await CommitAsync(sut, Make("f", "1", 5))).Archived.ShouldBe(1);
+        (await FindAsync(sut, All("e"))).Items.Count.ShouldBe(25);
+    }
+}

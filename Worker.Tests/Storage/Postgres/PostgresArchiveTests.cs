@@ -1,0 +1,68 @@
+using AsyncCheckpoints.Worker.Storage;
+using AsyncCheckpoints.Worker.Storage.Postgres;
+using Microsoft.Extensions.Options;
+using Npgsql;
+using Shouldly;
+using Xunit;
+
+namespace AsyncCheckpoints.Tests.Storage.Postgres;
+
+public sealed class PostgresArchiveTests : ArchiveConformanceTests
+{
+    private string _connectionString = "";
+
+    private protected override string Past => "'epoch'";
+
+    public override async Task InitializeAsync() => _connectionString = await PostgresDatabase.CreateAsync();
+
+    [Theory]
+    [InlineData("Schema", "x\"; DROP TABLE y")]
+    [InlineData("Schema", "")]
+    [InlineData("Schema", "pg_x")]
+    [InlineData("Schema", "a\n")]
+    [InlineData("TablePrefix", "1a")]
+    [InlineData("TablePrefix", "a-b")]
+    [InlineData("TablePrefix", "a234567890123456789012345678901")]
+    public void Constructor_BadIdentifier_IsRefused(string option, string value)
+    {
+        var options = new PostgresArchiveOptions { ConnectionString = "Host=localhost" };
+        typeof(PostgresArchiveOptions).GetProperty(option)!.SetValue(options, value);
+        Should.Throw<OptionsValidationException>(() => new PostgresArchive(options)).Message.ShouldContain(option);
+    }
+
+    [Fact]
+    public void Constructor_BadConnectionString_IsRefusedWithoutNamingIt() =>
+        Should.Throw<OptionsValidationException>(() => new PostgresArchive(new() { ConnectionString = "Password=secret;Bad=1" })).Message.ShouldNotContain("secret");
+
+    [Fact]
+    public async Task Create_TwoSchemas_AreIsolated()
+    {
+        await using var a = new PostgresArchive(new() { ConnectionString = _connectionString, Schema = "user" });
+        await using var b = new PostgresArchive(new() { ConnectionString = _connectionString, Schema = "other" });
+        (await a.MigrateAsync(default)).ShouldBe(1);
+        (await b.MigrateAsync(default)).ShouldBe(1);
+        await CommitAsync(a, Make("e", "a", 1));
+
+        (await IdsAsync(a, All("e"))).ShouldBe("a");
+        (await IdsAsync(b, All("e"))).ShouldBe("");
+    }
+
+    [Fact]
+    public async Task MigrateAsync_OtherIsolation_IsRefused()
+    {
+        await using var sut = new PostgresArchive(new() { ConnectionString = $"{_connectionString};Options=-c default_transaction_isolation=serializable" });
+        (await Should.ThrowAsync<CheckpointException>(() => sut.MigrateAsync(default))).Message.ShouldContain("serializable");
+    }
+
+    private protected override ICheckpointArchive Create(string prefix = "", TimeProvider? time = null) =>
+        new PostgresArchive(new() { ConnectionString = _connectionString, TablePrefix = prefix });
+
+    private protected override string JsonPath(string column) => $"{column} -> 'a' ->> 1";
+
+    private protected override async Task<object?> ExecuteAsync(string sql)
+    {
+        await using var source = NpgsqlDataSource.Create(_connectionString);
+        await using var command = source.CreateCommand(sql.Replace("{tables}", "checkpoints.", StringComparison.Ordinal));
+        return await command.ExecuteScalarAsync();
+    }
+}

@@ -1,0 +1,18 @@
+using Npgsql;
+
+namespace AsyncCheckpoints.Tests.Storage.Postgres;
+
+/// <summary>A database of its own for a test.</summary>
+internal static class PostgresDatabase
+{
+    /// <summary>Creates an empty one and gives its connection string.</summary>
+    public static async Task<string> CreateAsync()
+    {
+        var server = Environment.GetEnvironmentVariable("ASYNCCHECKPOINTS_TEST_POSTGRES")!;
+        var name = $"t{Guid.NewGuid():N}";
+        await using var source = NpgsqlDataSource.Create(server);
+        await using var command = source.CreateCommand($"CREATE DATABASE {name}");
+        await command.ExecuteNonQueryAsync();
+        return new NpgsqlConnectionStringBuilder(server) { Database = name, MaxPoolSize = 20, IncludeErrorDetail = true }.ToString();
+    }
+}
