@@ -8,7 +8,8 @@ internal static class PostgresDatabase
     /// <summary>Creates an empty one and gives its connection string.</summary>
     public static async Task<string> CreateAsync()
     {
-        var server = Environment.GetEnvironmentVariable("ASYNCCHECKPOINTS_TEST_POSTGRES")!;
+        var server = Environment.GetEnvironmentVariable("ASYNCCHECKPOINTS_TEST_POSTGRES")
+            ?? throw new InvalidOperationException("ASYNCCHECKPOINTS_TEST_POSTGRES is not set: the connection string of a PostgreSQL superuser.");
         var name = $"t{Guid.NewGuid():N}";
         await using var source = NpgsqlDataSource.Create(server);
         await using var command = source.CreateCommand($"CREATE DATABASE {name}");

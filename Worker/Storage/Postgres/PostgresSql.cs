@@ -42,7 +42,8 @@ internal sealed class PostgresSql(string tables)
 
     /// <summary>
     /// $1 new command ids; $2 to $14 the saves, sorted by key; $15 to $19 the keys that Redis does not have;
-    /// $20 and $21 the deletions for the outbox, events and cache.
+    /// $20 and $21 the deletions for the outbox, events and cache. OFFSET 0 keeps the tombstones a look-up by key for each
+    /// row: a cached plan that joins them was made for few and would compare each row with all.
     /// </summary>
     public string Save { get; } = $"""
         /* checkpoint.save */
@@ -64,15 +65,15 @@ internal sealed class PostgresSql(string tables)
             WHERE (i.command_id IS NULL OR i.command_id IN (SELECT f.command_id FROM fresh AS f))
                 AND NOT EXISTS (
                     SELECT FROM {tables}tombstones AS t
-                    WHERE t.execution_id = i.execution_id AND t.scope = 0 AND t.sequence >= i.sequence)
+                    WHERE t.execution_id = i.execution_id AND t.scope = 0 AND t.sequence >= i.sequence OFFSET 0)
                 AND NOT EXISTS (
                     SELECT FROM {tables}tombstones AS t
                     WHERE t.execution_id = i.execution_id AND t.scope = 1 AND t.namespace = i.namespace
-                        AND t.sequence >= i.sequence)
+                        AND t.sequence >= i.sequence OFFSET 0)
                 AND NOT EXISTS (
                     SELECT FROM {tables}tombstones AS t
                     WHERE t.execution_id = i.execution_id AND t.scope = 2 AND t.namespace = i.namespace
-                        AND t.checkpoint_id = i.checkpoint_id AND t.sequence >= i.sequence)
+                        AND t.checkpoint_id = i.checkpoint_id AND t.sequence >= i.sequence OFFSET 0)
             ORDER BY i.position
             ON CONFLICT (execution_id, namespace, checkpoint_id) DO UPDATE SET
                 sequence = excluded.sequence, version = excluded.version, created_at = excluded.created_at,

@@ -104,7 +104,7 @@ internal sealed class SqliteConnections : IAsyncDisposable
     {
         try
         {
-            _writer ??= Open();
+            _writer ??= OpenWriter();
             using var transaction = _writer.BeginTransaction(deferred: false);
             var result = work(transaction, GetStatement);
             cancellationToken.ThrowIfCancellationRequested();
@@ -140,6 +140,16 @@ internal sealed class SqliteConnections : IAsyncDisposable
         _statements.Clear();
         _writer?.Dispose();
         _writer = null;
+    }
+
+    // Room for the indexes' pages, and a checkpoint of the log every 16 MiB instead of every few batches.
+    private SqliteConnection OpenWriter()
+    {
+        var connection = Open();
+        using var pragmas = connection.CreateCommand();
+        pragmas.CommandText = "PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 4096;";
+        pragmas.ExecuteNonQuery();
+        return connection;
     }
 
     private SqliteConnection Open()
