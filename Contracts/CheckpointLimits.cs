@@ -194,15 +194,23 @@ public static class CheckpointLimits
 
                     break;
                 case JsonTokenType.Number:
-                    if (reader.ValueSpan.Length > 64 || !reader.TryGetDouble(out var number) || !double.IsFinite(number))
+                    // A number that is not zero but reads as zero is too small for a database's numeric type.
+                    if (reader.ValueSpan.Length > 64 || !reader.TryGetDouble(out var number) || !double.IsFinite(number)
+                        || (number == 0 && HasNonZeroDigit(reader.ValueSpan)))
                     {
                         throw new ArgumentException(
-                            $"{field} has the number {Encoding.UTF8.GetString(reader.ValueSpan[..Math.Min(64, reader.ValueSpan.Length)])}; at most 64 digits and 1E+308 are allowed.",
+                            $"{field} has the number {Encoding.UTF8.GetString(reader.ValueSpan[..Math.Min(64, reader.ValueSpan.Length)])}; at most 64 digits and magnitudes of 5E-324 to 1.79E+308 are allowed.",
                             field);
                     }
 
                     break;
             }
         }
+    }
+
+    private static bool HasNonZeroDigit(ReadOnlySpan<byte> number)
+    {
+        var exponent = number.IndexOfAny((byte)'e', (byte)'E');
+        return (exponent < 0 ? number : number[..exponent]).IndexOfAnyInRange((byte)'1', (byte)'9') >= 0;
     }
 }

@@ -9,7 +9,7 @@ internal static class PostgresDatabase
     public static async Task<string> CreateAsync()
     {
         var server = Environment.GetEnvironmentVariable("ASYNCCHECKPOINTS_TEST_POSTGRES")
-            ?? throw new InvalidOperationException("ASYNCCHECKPOINTS_TEST_POSTGRES is not set: the connection string of a PostgreSQL superuser.");
+            ?? throw new InvalidOperationException("ASYNCCHECKPOINTS_TEST_POSTGRES is not set: run the tests with `make test`, which starts a server.");
         var name = $"t{Guid.NewGuid():N}";
         await using var source = NpgsqlDataSource.Create(server);
         await using var command = source.CreateCommand($"CREATE DATABASE {name}");

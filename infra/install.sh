@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Installs what the tests and `make up` need from Debian's packages, where it is missing. Needs root for that.
+set -euo pipefail
+
+missing=()
+command -v redis-server > /dev/null || missing+=(redis-server)
+[ -d /usr/lib/rabbitmq ] || missing+=(rabbitmq-server)
+compgen -G '/usr/lib/postgresql/*/bin/initdb' > /dev/null || missing+=(postgresql)
+command -v pgrep > /dev/null || missing+=(procps)
+command -v perl > /dev/null || missing+=(perl-base)
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+if [ "$(id -u)" != 0 ] || ! command -v apt-get > /dev/null; then
+  echo "install.sh: missing: ${missing[*]}. Install them, or run this as root on Debian." >&2
+  exit 1
+fi
+
+# The packages' own services stay off: the servers that we use are started by infra/servers.sh.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+  printf '#!/bin/sh\nexit 101\n' > "$policy"
+  chmod +x "$policy"
+  trap 'rm -f "$policy"' EXIT
+fi
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -q
+apt-get install -y -q --no-install-recommends "${missing[@]}"
