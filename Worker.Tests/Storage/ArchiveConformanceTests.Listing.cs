@@ -25,7 +25,8 @@ public abstract partial class ArchiveConformanceTests
         for (var i = 0; i < 400; i++)
         {
             var checkpoint = Make("e", $"{random.Next(150)}", random.Next(1, 120), namespaces[random.Next(namespaces.Length)], new string('s', random.Next(50)), GeneratedMetadata[random.Next(GeneratedMetadata.Length)])
-                with { NodeName = nodes[random.Next(3)], ParentId = random.Next(3) == 0 ? null : $"{random.Next(4)}" };
+                with
+            { NodeName = nodes[random.Next(3)], ParentId = random.Next(3) == 0 ? null : $"{random.Next(4)}" };
             if (!model.TryGetValue(checkpoint.Key, out var there) || there.Sequence < checkpoint.Sequence)
             {
                 model[checkpoint.Key] = checkpoint;
