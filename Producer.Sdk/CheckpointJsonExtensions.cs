@@ -1,0 +1,92 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+
+namespace AsyncCheckpoints;
+
+/// <summary>
+/// States as JSON (System.Text.Json). The overloads with a <see cref="JsonTypeInfo{T}"/> work with source generation and
+/// native AOT; those with <see cref="JsonSerializerOptions"/> use reflection.
+/// </summary>
+public static class CheckpointJsonExtensions
+{
+    /// <summary>The content type that the typed overloads set.</summary>
+    public const string JsonContentType = "application/json";
+
+    private const string Reflection = "Serialises by reflection; pass a JsonTypeInfo<T> instead.";
+
+    /// <summary>Saves an object as a checkpoint's state.</summary>
+    /// <typeparam name="T">The state's type.</typeparam>
+    /// <param name="client">The client.</param>
+    /// <param name="checkpoint">The rest of the checkpoint; its state and content type are replaced.</param>
+    /// <param name="state">The state.</param>
+    /// <param name="typeInfo">How to serialise it.</param>
+    /// <param name="options">The level to reach and what to check.</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    /// <returns>What was reached.</returns>
+    /// <exception cref="NotSupportedException">The type cannot be serialised.</exception>
+    public static Task<SaveResult> SaveAsync<T>(
+        this ICheckpointClient client,
+        Checkpoint checkpoint,
+        T state,
+        JsonTypeInfo<T> typeInfo,
+        SaveOptions? options = null,
+        CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(client);
+        ArgumentNullException.ThrowIfNull(checkpoint);
+        return client.SaveAsync(WithJson(checkpoint, JsonSerializer.SerializeToUtf8Bytes(state, typeInfo)), options, cancellationToken);
+    }
+
+    /// <summary>Saves an object as a checkpoint's state.</summary>
+    /// <typeparam name="T">The state's type.</typeparam>
+    /// <param name="client">The client.</param>
+    /// <param name="checkpoint">The rest of the checkpoint; its state and content type are replaced.</param>
+    /// <param name="state">The state.</param>
+    /// <param name="serializerOptions">How to serialise it; null: the web defaults.</param>
+    /// <param name="options">The level to reach and what to check.</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    /// <returns>What was reached.</returns>
+    /// <exception cref="NotSupportedException">The type cannot be serialised.</exception>
+    [RequiresUnreferencedCode(Reflection)]
+    [RequiresDynamicCode(Reflection)]
+    public static Task<SaveResult> SaveAsync<T>(
+        this ICheckpointClient client,
+        Checkpoint checkpoint,
+        T state,
+        JsonSerializerOptions? serializerOptions = null,
+        SaveOptions? options = null,
+        CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(client);
+        ArgumentNullException.ThrowIfNull(checkpoint);
+        var json = JsonSerializer.SerializeToUtf8Bytes(state, serializerOptions ?? JsonSerializerOptions.Web);
+        return client.SaveAsync(WithJson(checkpoint, json), options, cancellationToken);
+    }
+
+    /// <summary>Reads a checkpoint's state as an object.</summary>
+    /// <typeparam name="T">The state's type.</typeparam>
+    /// <param name="checkpoint">The checkpoint.</param>
+    /// <param name="typeInfo">How to read it.</param>
+    /// <exception cref="JsonException">The state is not JSON of that type.</exception>
+    public static T? ReadState<T>(this Checkpoint checkpoint, JsonTypeInfo<T> typeInfo)
+    {
+        ArgumentNullException.ThrowIfNull(checkpoint);
+        return JsonSerializer.Deserialize(checkpoint.State.Span, typeInfo);
+    }
+
+    /// <summary>Reads a checkpoint's state as an object.</summary>
+    /// <typeparam name="T">The state's type.</typeparam>
+    /// <param name="checkpoint">The checkpoint.</param>
+    /// <param name="serializerOptions">How to read it; null: the web defaults.</param>
+    /// <exception cref="JsonException">The state is not JSON of that type.</exception>
+    [RequiresUnreferencedCode(Reflection)]
+    [RequiresDynamicCode(Reflection)]
+    public static T? ReadState<T>(this Checkpoint checkpoint, JsonSerializerOptions? serializerOptions = null)
+    {
+        ArgumentNullException.ThrowIfNull(checkpoint);
+        return JsonSerializer.Deserialize<T>(checkpoint.State.Span, serializerOptions ?? JsonSerializerOptions.Web);
+    }
+
+    private static Checkpoint WithJson(Checkpoint checkpoint, byte[] json) => checkpoint with { State = json, ContentType = JsonContentType };
+}

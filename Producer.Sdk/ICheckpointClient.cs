@@ -1,0 +1,102 @@
+namespace AsyncCheckpoints;
+
+/// <summary>
+/// Saves and reads checkpoints. Thread-safe; one instance an application, from
+/// <see cref="CheckpointServiceCollectionExtensions.AddAsyncCheckpoints"/>. Every method throws
+/// <see cref="ArgumentException"/> for an argument out of bounds (a retry fails again) and
+/// <see cref="CheckpointUnavailableException"/> when what it needs cannot be reached in time (a retry helps later).
+/// </summary>
+public interface ICheckpointClient
+{
+    /// <summary>
+    /// Saves a checkpoint as the newest of its stream. The order of saves is the order of the calls of one caller, and the
+    /// order in which Redis sees them between callers.
+    /// </summary>
+    /// <param name="checkpoint">The checkpoint. An empty id is made (UUIDv7), an empty time of creation is now.</param>
+    /// <param name="options">The level to reach and what to check; null: the defaults.</param>
+    /// <param name="cancellationToken">
+    /// Stops waiting. A save that has started is never half applied: it goes on and completes in the background.
+    /// </param>
+    /// <returns>What was reached.</returns>
+    /// <exception cref="CheckpointConflictException">
+    /// <see cref="SaveOptions.ExpectedLatestId"/> is not the latest; load the latest and decide anew.
+    /// </exception>
+    /// <exception cref="CheckpointUnavailableException">
+    /// The level was not reached in time. The save may still complete; saving the same id again is safe.
+    /// </exception>
+    Task<SaveResult> SaveAsync(Checkpoint checkpoint, SaveOptions? options = null, CancellationToken cancellationToken = default);
+
+    /// <summary>
+    /// Hands a checkpoint to the buffer and returns at once: <see cref="Durability.Buffered"/> without waiting. What
+    /// becomes of it shows in the metric of failed saves and in the log.
+    /// </summary>
+    /// <param name="checkpoint">The checkpoint, as in <see cref="SaveAsync"/>.</param>
+    /// <returns>False when the buffer is full or the client is stopping: nothing was taken.</returns>
+    bool TrySave(Checkpoint checkpoint);
+
+    /// <summary>One checkpoint, from Redis or else from the archive.</summary>
+    /// <param name="key">Its key.</param>
+    /// <param name="cancellationToken">Stops the read.</param>
+    /// <returns>The checkpoint; null when there is none.</returns>
+    Task<Checkpoint?> LoadAsync(CheckpointKey key, CancellationToken cancellationToken = default);
+
+    /// <summary>The newest checkpoint of a stream, from Redis or else from the archive.</summary>
+    /// <param name="executionId">The execution.</param>
+    /// <param name="namespace">The namespace inside it.</param>
+    /// <param name="cancellationToken">Stops the read.</param>
+    /// <returns>The checkpoint; null when the stream is empty.</returns>
+    Task<Checkpoint?> LoadLatestAsync(string executionId, string @namespace = "", CancellationToken cancellationToken = default);
+
+    /// <summary>Lists an execution's checkpoints: the union of Redis and the archive, in sequence order.</summary>
+    /// <param name="query">What to list.</param>
+    /// <param name="cancellationToken">Stops the read.</param>
+    Task<CheckpointPage> ListAsync(CheckpointQuery query, CancellationToken cancellationToken = default);
+
+    /// <summary>Lists the executions that have checkpoints, in UTF-8 byte order.</summary>
+    /// <param name="prefix">Only ids that start with this.</param>
+    /// <param name="limit">The most ids on one page; 1 to 1,000.</param>
+    /// <param name="continuationToken">The token of the page before; null for the first.</param>
+    /// <param name="cancellationToken">Stops the read.</param>
+    Task<ExecutionPage> ListExecutionsAsync(
+        string prefix = "", int limit = 100, string? continuationToken = null, CancellationToken cancellationToken = default);
+
+    /// <summary>Whether a checkpoint exists, without its state.</summary>
+    /// <param name="key">Its key.</param>
+    /// <param name="cancellationToken">Stops the read.</param>
+    Task<bool> ExistsAsync(CheckpointKey key, CancellationToken cancellationToken = default);
+
+    /// <summary>
+    /// Deletes a checkpoint, in Redis and in the archive. What was saved before stays deleted, whatever is redelivered;
+    /// a later save of the same id is welcome. Deleting what does not exist is no error.
+    /// </summary>
+    /// <param name="key">Its key.</param>
+    /// <param name="durability">The level to reach; null: the default. <see cref="Durability.Buffered"/> counts as <see cref="Durability.Cached"/>.</param>
+    /// <param name="cancellationToken">Stops waiting; the deletion goes on.</param>
+    /// <returns>The level that holds now.</returns>
+    Task<Durability> DeleteAsync(CheckpointKey key, Durability? durability = null, CancellationToken cancellationToken = default);
+
+    /// <summary>Deletes all checkpoints of an execution, in all namespaces; otherwise as <see cref="DeleteAsync"/>.</summary>
+    /// <param name="executionId">The execution.</param>
+    /// <param name="durability">The level to reach; null: the default.</param>
+    /// <param name="cancellationToken">Stops waiting; the deletion goes on.</param>
+    /// <returns>The level that holds now.</returns>
+    Task<Durability> ClearAsync(string executionId, Durability? durability = null, CancellationToken cancellationToken = default);
+
+    /// <summary>
+    /// Starts a new execution from a checkpoint: a copy of it, with the same id, becomes the first of the same namespace
+    /// there. Its metadata names the origin in <c>forkedFrom</c>.
+    /// </summary>
+    /// <param name="source">The checkpoint to start from.</param>
+    /// <param name="newExecutionId">The new execution; it must have no checkpoint in that namespace.</param>
+    /// <param name="options">The level to reach.</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    /// <returns>The copy's save.</returns>
+    /// <exception cref="CheckpointNotFoundException">The source does not exist.</exception>
+    /// <exception cref="CheckpointConflictException">The new execution has checkpoints already.</exception>
+    Task<SaveResult> ForkAsync(
+        CheckpointKey source, string newExecutionId, SaveOptions? options = null, CancellationToken cancellationToken = default);
+
+    /// <summary>Waits until everything that was saved before is queued (or held by Redis while the broker is away).</summary>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    Task FlushAsync(CancellationToken cancellationToken = default);
+}
