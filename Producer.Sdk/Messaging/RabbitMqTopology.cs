@@ -14,13 +14,15 @@ internal static class RabbitMqTopology
     /// How often the broker delivers a message before it gives it up. Deliveries count when a worker dies with the message
     /// in hand, not when the archive is away.
     /// </summary>
-    public const int DeliveryLimit = 100;
+    public const int DeliveryLimit = 200;
 
-    /// <summary>Serializers and message topology.</summary>
+    /// <summary>Host, serializers and message topology.</summary>
     /// <param name="bus">The bus.</param>
+    /// <param name="uri">The broker.</param>
     /// <param name="names">The names.</param>
-    public static void Configure(IRabbitMqBusFactoryConfigurator bus, QueueNames names)
+    public static void Configure(IRabbitMqBusFactoryConfigurator bus, Uri uri, QueueNames names)
     {
+        bus.Host(uri, host => host.Heartbeat(TimeSpan.FromSeconds(10)));
         UseProtobuf(bus);
         bus.Message<CheckpointCommands>(message => message.SetEntityName(names.Commands));
         bus.Message<CheckpointEvents>(message => message.SetEntityName(names.Events));

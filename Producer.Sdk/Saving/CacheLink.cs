@@ -1,18 +1,14 @@
 using AsyncCheckpoints.Caching;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Options;
 using Polly;
 using Polly.CircuitBreaker;
 
 namespace AsyncCheckpoints.Saving;
 
 /// <summary>
-/// The cache's leg: initialises the cache when it can first be reached, bounds every call in time, and stops asking
-/// while it is away. An outage is a <see cref="CheckpointUnavailableException"/>.
+/// The cache's leg: initialises the cache when it can first be reached, and stops asking while it is away. An outage is a <see cref="CheckpointUnavailableException"/>.
 /// </summary>
-internal sealed class CacheLink(
-    ICheckpointCache cache, SequenceClock clock, IOptions<CheckpointOptions> options, TimeProvider time, ILogger<CacheLink> logger)
-    : IDisposable
+internal sealed class CacheLink(ICheckpointCache cache, SequenceClock clock, ILogger<CacheLink> logger) : IDisposable
 {
     private readonly ResiliencePipeline _breaker = Breakers.Create("cache", null, logger);
     private readonly SemaphoreSlim _initializing = new(1);
@@ -42,7 +38,7 @@ internal sealed class CacheLink(
                         await call.Link.InitializeAsync(cancellationToken);
                     }
 
-                    return await call.Link.BoundAsync(call.Call(call.Link.Cache, call.State, cancellationToken), cancellationToken);
+                    return await call.Call(call.Link.Cache, call.State, cancellationToken);
                 },
                 (Link: this, Call: call, State: state),
                 cancellationToken);
@@ -65,35 +61,17 @@ internal sealed class CacheLink(
                 return;
             }
 
-            await BoundAsync(InitializeCacheAsync(), cancellationToken);
+            await cache.InitializeAsync(cancellationToken);
+            clock.Synchronize(await cache.GetTimeAsync(cancellationToken));
             _isReady = true;
         }
         finally
         {
             _initializing.Release();
         }
-
-        async Task<bool> InitializeCacheAsync()
-        {
-            await cache.InitializeAsync(cancellationToken);
-            clock.Synchronize(await cache.GetTimeAsync(cancellationToken));
-            return true;
-        }
     }
 
     public void Dispose() => _initializing.Dispose();
 
     private ICheckpointCache Cache => cache;
-
-    private async ValueTask<T> BoundAsync<T>(Task<T> task, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return await task.WaitAsync(options.Value.CacheTimeout, time, cancellationToken);
-        }
-        catch (TimeoutException e)
-        {
-            throw new CheckpointUnavailableException($"Redis did not answer within {options.Value.CacheTimeout}.", "Check that Redis is running.", e);
-        }
-    }
 }
