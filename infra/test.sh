@@ -6,11 +6,12 @@ infra/install.sh
 dir=$(mktemp -d)
 trap 'infra/servers.sh destroy "$dir/servers"; rm -rf "$dir"' EXIT
 chmod o+x "$dir"
-infra/servers.sh start "$dir/servers" postgres
+infra/servers.sh start "$dir/servers" postgres redis
 set -a
 # shellcheck disable=SC1091
 . "$dir/servers/servers.env"
 ASYNCCHECKPOINTS_TEST_POSTGRES=$ConnectionStrings__Postgres
+ASYNCCHECKPOINTS_TEST_REDIS=$ConnectionStrings__Redis
 set +a
 status=0
 dotnet test -c Release --nologo --logger "trx;LogFileName=results.trx" --results-directory "$dir/results" "$@" || status=$?
