@@ -62,15 +62,10 @@ public static class CheckpointServiceCollectionExtensions
     /// <summary>The cache in Redis.</summary>
     internal static IServiceCollection AddRedisCache(this IServiceCollection services)
     {
-        services.AddSingleton(provider =>
-        {
-            var options = provider.GetRequiredService<IOptions<CheckpointOptions>>().Value;
-            return new RedisConnection(options.Redis!, options.CacheTimeout);
-        });
         services.AddSingleton<ICheckpointCache>(provider =>
         {
             var options = provider.GetRequiredService<IOptions<CheckpointOptions>>().Value;
-            return new RedisCheckpointCache(provider.GetRequiredService<RedisConnection>(), new RedisLayout(options.Prefix, options.ShardCount));
+            return new RedisCheckpointCache(options.Redis!, options.Prefix, options.ShardCount, options.CacheTimeout);
         });
         return services;
     }

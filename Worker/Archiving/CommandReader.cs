@@ -2,6 +2,7 @@ using AsyncCheckpoints.Caching;
 using AsyncCheckpoints.Contracts;
 using AsyncCheckpoints.Worker.Storage;
 using Google.Protobuf;
+using WireFormat = AsyncCheckpoints.Contracts.WireFormat;
 
 namespace AsyncCheckpoints.Worker.Archiving;
 

@@ -3,6 +3,7 @@ using AsyncCheckpoints.Worker.Archiving;
 using AsyncCheckpoints.Worker.Storage;
 using Google.Protobuf;
 using MassTransit;
+using WireFormat = AsyncCheckpoints.Contracts.WireFormat;
 
 namespace AsyncCheckpoints.Worker.Consumers;
 

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using AsyncCheckpoints.Caching;
 using AsyncCheckpoints.Saving;
 using AsyncCheckpoints.Worker.Archiving;
 using AsyncCheckpoints.Worker.Hosting;

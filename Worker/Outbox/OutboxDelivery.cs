@@ -1,11 +1,9 @@
-using AsyncCheckpoints.Caching;
+using System.Threading.Channels;
 using AsyncCheckpoints.Contracts;
 using AsyncCheckpoints.Messaging;
-using AsyncCheckpoints.Saving;
 using AsyncCheckpoints.Worker.Archiving;
 using AsyncCheckpoints.Worker.Hosting;
 using AsyncCheckpoints.Worker.Storage;
-using MassTransit;
 using Microsoft.Extensions.Options;
 
 namespace AsyncCheckpoints.Worker.Outbox;
@@ -19,7 +17,7 @@ internal sealed class OutboxDelivery : IDuty
     private const int ClaimSize = 64;
     private static readonly TimeSpan MaxDelay = TimeSpan.FromMinutes(1);
     private readonly string _owner = Guid.CreateVersion7().ToString("N");
-    private readonly SemaphoreSlim _filled = new(0, 1);
+    private readonly Channel<bool> _filled = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private readonly ICheckpointArchive _archive;
     private readonly ICheckpointBus _bus;
     private readonly CacheRepair _repair;
@@ -39,7 +37,7 @@ internal sealed class OutboxDelivery : IDuty
         _repair = repair;
         _options = options.Value;
         _logger = logger;
-        writer.OutboxFilled += Wake;
+        writer.OutboxFilled += () => _filled.Writer.TryWrite(true);
     }
 
     public string Name => "Outbox delivery";
@@ -95,19 +93,7 @@ internal sealed class OutboxDelivery : IDuty
         }
     }
 
-    public Task WaitForWorkAsync(CancellationToken cancellationToken) => _filled.WaitAsync(cancellationToken);
-
-    private void Wake()
-    {
-        try
-        {
-            _filled.Release();
-        }
-        catch (SemaphoreFullException)
-        {
-            // Awake already.
-        }
-    }
+    public Task WaitForWorkAsync(CancellationToken cancellationToken) => _filled.Reader.ReadAsync(cancellationToken).AsTask();
 
     private static CheckpointEvents EventsOf(IReadOnlyList<OutboxChange> changes) => new()
     {
