@@ -22,6 +22,9 @@ fail() { echo "servers.sh: $*" >&2; exit 1; }
 # that is down for a moment. A file named after the port, holding DIR, reserves it while DIR exists.
 reservations=${TMPDIR:-/tmp}/asynccheckpoints-ports-$(id -u)
 
+# `make up` with Docker asks for ports on systems that lack flock.
+lock() { if command -v flock > /dev/null; then flock "$1"; fi; }
+
 bindable() {
   perl -MIO::Socket::INET -e 'exit !IO::Socket::INET->new(Listen => 1, LocalAddr => "127.0.0.1", LocalPort => $ARGV[0], ReuseAddr => 1)' "$1"
 }
@@ -30,7 +33,7 @@ reserve_port() {
   local port owner
   mkdir -p "$reservations"
   (
-    flock 8
+    lock 8
     for _ in $(seq 500); do
       port=$((20000 + (RANDOM * 32768 + RANDOM) % 10000))
       if [ -s "$reservations/$port" ]; then
@@ -168,7 +171,7 @@ postgres_bin() {
 
 start_postgres() {
   local port bin data; port=$(port_of postgres); bin=$(postgres_bin)
-  [ -s "$dir/postgres.password" ] || new_password > "$dir/postgres.password"
+  [ -s "$dir/postgres.password" ] || ( umask 077; new_password > "$dir/postgres.password" )
   if [ "$(id -u)" = 0 ]; then
     chmod o+x "$dir"
     # A checkout below a private home folder is closed to the account postgres.
@@ -310,7 +313,7 @@ guard_loop() {
 # One command at a time on a DIR: a guard must not destroy what is just being started.
 locked() {
   exec 9> "$dir/.lock"
-  flock 9
+  lock 9
   [ -e "$dir/.lock" ] || fail "$dir was destroyed"
   "$@"
 }
@@ -341,7 +344,7 @@ case "$verb" in
   pause) known "$@"; for name in "$@"; do signal STOP "$name"; done ;;
   resume) known "$@"; for name in "$@"; do signal CONT "$name"; done ;;
   status) known "$@"; for name in "$@"; do echo "$name $(live_pid "$name" || echo stopped)"; done ;;
-  port) known "$@"; locked port_of "$1" ;;
+  port) locked port_of "$1" ;;
   destroy) locked destroy ;;
   guard) setsid "$here/servers.sh" guard-loop "$dir" "$1" "$(born "$1")" > /dev/null 2>&1 < /dev/null & ;;
   guard-loop) guard_loop "$@"; [ ! -d "$dir" ] || locked destroy ;;
