@@ -134,7 +134,10 @@ internal sealed class CheckpointClient(SavePipeline pipeline, BufferBudget budge
         var metadata = origin.Metadata is { } element ? JsonObject.Create(element)! : [];
         metadata["forkedFrom"] = new JsonObject
         {
-            ["executionId"] = origin.ExecutionId, ["namespace"] = origin.Namespace, ["id"] = origin.Id, ["sequence"] = origin.Sequence,
+            ["executionId"] = origin.ExecutionId,
+            ["namespace"] = origin.Namespace,
+            ["id"] = origin.Id,
+            ["sequence"] = origin.Sequence,
         };
         return JsonElement.Parse(metadata.ToJsonString());
     }

@@ -9,7 +9,9 @@ internal static class CachePolicies
     /// <param name="retention">The retention.</param>
     public static CachePolicy ToWire(CacheRetention retention) => new()
     {
-        TtlMs = retention.Ttl is { } ttl ? (long)ttl.TotalMilliseconds : 0, Sliding = retention.Sliding, MaxPerStream = retention.MaxPerStream,
+        TtlMs = retention.Ttl is { } ttl ? (long)ttl.TotalMilliseconds : 0,
+        Sliding = retention.Sliding,
+        MaxPerStream = retention.MaxPerStream,
     };
 
     /// <summary>From the wire; what makes no sense there counts as not set.</summary>

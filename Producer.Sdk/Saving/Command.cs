@@ -86,7 +86,11 @@ internal sealed class Command
             case PendingKind.Delete:
                 message.Deletes.Add(new DeleteCheckpoint
                 {
-                    ExecutionId = Key.ExecutionId, Namespace = Key.Namespace, Id = Key.Id, Sequence = Sequence, Cached = IsCached,
+                    ExecutionId = Key.ExecutionId,
+                    Namespace = Key.Namespace,
+                    Id = Key.Id,
+                    Sequence = Sequence,
+                    Cached = IsCached,
                 });
                 break;
             default:

@@ -231,7 +231,8 @@ internal sealed class CommandSender : IAsyncDisposable
             {
                 batch.ForEach(command => command.TryFail(new CheckpointUnavailableException(
                     $"The archive did not confirm '{command.Key}' within {_options.SaveTimeout}; it is queued and will be archived.",
-                    "Check that a worker is running and that its archive can be reached.") { Key = command.Key }));
+                    "Check that a worker is running and that its archive can be reached.")
+                { Key = command.Key }));
             }
         }
     }
@@ -281,7 +282,8 @@ internal sealed class CommandSender : IAsyncDisposable
             command.IsCached
                 ? $"The broker cannot be reached; '{command.Key}' is held by Redis and will be archived from there."
                 : $"Neither Redis nor the broker took '{command.Key}'.",
-            "Check that RabbitMQ can be reached.") { Key = command.Key };
+            "Check that RabbitMQ can be reached.")
+        { Key = command.Key };
 
     // Full jitter: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
     private static TimeSpan Backoff(int attempt) => Random.Shared.NextDouble() * TimeSpan.FromMilliseconds(

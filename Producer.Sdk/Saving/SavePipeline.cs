@@ -97,7 +97,8 @@ internal sealed class SavePipeline : IAsyncDisposable
             return intake.Waiter!.GiveUp(wanted, options.Strict) ?? throw new CheckpointUnavailableException(
                 $"'{checkpoint.Key}' did not reach {wanted} within {_options.SaveTimeout}.",
                 "It may still complete; saving the same id again is safe.",
-                e) { Key = checkpoint.Key };
+                e)
+            { Key = checkpoint.Key };
         }
     }
 

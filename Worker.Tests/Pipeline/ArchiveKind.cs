@@ -1,0 +1,7 @@
+namespace AsyncCheckpoints.Tests.Pipeline;
+
+public enum ArchiveKind
+{
+    Sqlite,
+    Postgres,
+}
