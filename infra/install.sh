@@ -11,7 +11,7 @@ command -v perl > /dev/null || missing+=(perl-base)
 [ ${#missing[@]} -gt 0 ] || exit 0
 
 if [ "$(id -u)" != 0 ] || ! command -v apt-get > /dev/null; then
-  echo "install.sh: missing: ${missing[*]}. Install them, or run this as root on Debian." >&2
+  echo "install.sh: missing: ${missing[*]}. Install them, run this as root on Debian, or (for make up) start Docker with Compose." >&2
   exit 1
 fi
 

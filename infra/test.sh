@@ -9,8 +9,8 @@ tests=
 # shellcheck disable=SC2317
 finish() {
   trap - EXIT INT TERM
-  # The whole group: `dotnet test` has hosts of its own.
-  if [ -n "$tests" ]; then kill -TERM -- "-$tests" 2> /dev/null || true; wait "$tests" 2> /dev/null || true; fi
+  # The whole group: `dotnet test` has hosts of its own, and finishes its run on a milder signal.
+  if [ -n "$tests" ]; then kill -KILL -- "-$tests" 2> /dev/null || true; wait "$tests" 2> /dev/null || true; fi
   infra/servers.sh destroy "$dir/servers"
   rm -rf "$dir"
 }
