@@ -1,10 +1,11 @@
 using AsyncCheckpoints.Caching;
 using AsyncCheckpoints.InProcess;
 using Shouldly;
+using Xunit.Abstractions;
 
 namespace AsyncCheckpoints.Tests.Caching;
 
-public sealed class InProcessCacheTests : CacheConformanceTests
+public sealed class InProcessCacheTests(ITestOutputHelper output) : CacheConformanceTests(output)
 {
     private readonly ManualTime _time = new(new(2026, 3, 4, 5, 6, 7, TimeSpan.Zero));
 

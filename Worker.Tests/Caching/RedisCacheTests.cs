@@ -2,10 +2,11 @@ using System.Diagnostics;
 using AsyncCheckpoints.Caching;
 using AsyncCheckpoints.Redis;
 using Shouldly;
+using Xunit.Abstractions;
 
 namespace AsyncCheckpoints.Tests.Caching;
 
-public sealed class RedisCacheTests : CacheConformanceTests
+public sealed class RedisCacheTests(ITestOutputHelper output) : CacheConformanceTests(output)
 {
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(30);
     private readonly string _prefix = $"test-{Guid.NewGuid():N}";
