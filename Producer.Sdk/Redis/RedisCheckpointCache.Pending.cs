@@ -7,7 +7,8 @@ namespace AsyncCheckpoints.Redis;
 /// <content>Pending marks.</content>
 internal sealed partial class RedisCheckpointCache
 {
-    private const int SettleChunk = 1000;
+    // One mark that is missing makes its whole part suspect.
+    private const int SettleChunk = 256;
     private const int PayloadChunk = 16;
 
     /// <inheritdoc />
@@ -25,7 +26,7 @@ internal sealed partial class RedisCheckpointCache
             var foreign = new List<RedisValue>();
             foreach (var member in members)
             {
-                if (RedisLayout.ReadMember(member!) is { } mark)
+                if (RedisFormat.ReadMember(member!) is { } mark)
                 {
                     marks.Add(mark);
                 }
@@ -89,7 +90,7 @@ internal sealed partial class RedisCheckpointCache
             },
             cancellationToken)));
         var first = shards.SelectMany(shard => shard.Oldest).Select(entry => entry.Score).DefaultIfEmpty(double.PositiveInfinity).Min();
-        var age = TimeSpan.FromMicroseconds(Math.Clamp(CheckpointCodec.ToMicroseconds(await now) - first, 0, RedisLayout.MaxSequence));
+        var age = TimeSpan.FromMicroseconds(Math.Clamp(CheckpointCodec.ToMicroseconds(await now) - first, 0, RedisFormat.MaxSequence));
         return new PendingStats(shards.Sum(shard => shard.Count), age);
     }
 
@@ -123,15 +124,15 @@ internal sealed partial class RedisCheckpointCache
         }
 
         RedisKey hash = _layout.StreamKey(shard, 'h', mark.Key.ExecutionId, mark.Key.Namespace);
-        var values = await _redis.CallAsync(db => db.HashGetAsync(hash, [RedisLayout.MetaField, mark.Key.Id]), cancellationToken);
-        mark = mark with { Policy = RedisLayout.ReadPolicy(values[0]) };
+        var values = await _redis.CallAsync(db => db.HashGetAsync(hash, [RedisFormat.MetaField, mark.Key.Id]), cancellationToken);
+        mark = mark with { Policy = RedisFormat.ReadPolicy(values[0]) };
         byte[]? payload = values[1];
         if (payload is null)
         {
             return new PendingEntry(mark, default);
         }
 
-        if (!RedisLayout.TryReadPayload(payload, out var checkpoint))
+        if (!RedisFormat.TryReadPayload(payload, out var checkpoint))
         {
             // A damaged save is handed on as it is: the archive's dead letters are the place for it, not the end of the rescue.
             return new PendingEntry(mark, payload);
@@ -142,7 +143,7 @@ internal sealed partial class RedisCheckpointCache
 
     private async Task<IReadOnlyList<PendingMark>> SettlePlainAsync(int shard, PendingMark[] marks, CancellationToken cancellationToken)
     {
-        var members = Array.ConvertAll(marks, static mark => (RedisValue)RedisLayout.Member(
+        var members = Array.ConvertAll(marks, static mark => (RedisValue)RedisFormat.Member(
             mark.Kind switch { PendingKind.Save => 's', PendingKind.Delete => 'd', _ => 'x' }, mark.Key, mark.Sequence));
         if (await _redis.CallAsync(db => db.SortedSetRemoveAsync(_layout.PendingKeys[shard], members), cancellationToken) == members.Length)
         {
@@ -169,7 +170,7 @@ internal sealed partial class RedisCheckpointCache
         for (var i = 0; i < marks.Length; i++)
         {
             values[2 * i] = marks[i].Key.Id;
-            values[(2 * i) + 1] = RedisLayout.Sequence(marks[i].Sequence);
+            values[(2 * i) + 1] = RedisFormat.Sequence(marks[i].Sequence);
         }
 
         return (long)await _redis.RunAsync(RedisScripts.Settle, KeysOf(marks[0].Key), values, cancellationToken) == 1 ? [] : marks;

@@ -54,7 +54,7 @@ internal sealed partial class RedisCheckpointCache
 
             foreach (byte[]? text in (RedisValue[])(await _redis.RunAsync(RedisScripts.Marks, redisKeys, values, cancellationToken))!)
             {
-                marks.Add(text!.Length == 0 ? null : new CacheMark(RedisLayout.ReadSequence(text.AsSpan(1)), text[0] == 't'));
+                marks.Add(text!.Length == 0 ? null : new CacheMark(RedisFormat.ReadSequence(text.AsSpan(1)), text[0] == 't'));
             }
         }
 
@@ -126,8 +126,8 @@ internal sealed partial class RedisCheckpointCache
     private static CacheRead ReadFound(RedisResult result) => (RedisValue[])result! switch
     {
         [] => default,
-        [{ IsNull: true }, var tomb] => new CacheRead(CacheReadStatus.Deleted, new CachedCheckpoint(RedisLayout.ReadSequence((byte[])tomb!), default)),
-        [var payload, ..] => new CacheRead(CacheReadStatus.Found, RedisLayout.ReadPayload(payload!)),
+        [{ IsNull: true }, var tomb] => new CacheRead(CacheReadStatus.Deleted, new CachedCheckpoint(RedisFormat.ReadSequence((byte[])tomb!), default)),
+        [var payload, ..] => new CacheRead(CacheReadStatus.Found, RedisFormat.ReadPayload(payload!)),
     };
 
     private static string[] ToStrings(RedisValue[] values) => Array.ConvertAll(values, value => (string)value!);

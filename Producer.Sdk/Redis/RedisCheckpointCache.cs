@@ -62,17 +62,17 @@ internal sealed partial class RedisCheckpointCache : ICheckpointCache, IAsyncDis
         EncodedCheckpoint checkpoint, long proposedSequence, CacheRetention policy, string? expectedLatestId, CancellationToken cancellationToken)
     {
         var key = checkpoint.Key;
-        RedisValue payload = RedisLayout.Payload(checkpoint, proposedSequence);
-        RedisValue mark = RedisLayout.Member('s', key, proposedSequence);
+        RedisValue payload = RedisFormat.Payload(checkpoint, proposedSequence);
+        RedisValue mark = RedisFormat.Member('s', key, proposedSequence);
         RedisValue[] values = expectedLatestId is null && policy is { Ttl: null, MaxPerStream: <= 0 }
             ? [key.Id, payload, mark]
-            : [key.Id, payload, mark, RedisLayout.Policy(policy), expectedLatestId is null ? "" : "=" + expectedLatestId];
+            : [key.Id, payload, mark, RedisFormat.Policy(policy), expectedLatestId is null ? "" : "=" + expectedLatestId];
         var text = (byte[])(await _redis.RunAsync(RedisScripts.Save, KeysOf(key), values, cancellationToken))!;
         return text[0] switch
         {
             (byte)'c' => new CacheSave(0, false, true, text.Length == 1 ? null : Encoding.UTF8.GetString(text, 1, text.Length - 1)),
-            (byte)'u' => new CacheSave(RedisLayout.ReadSequence(text.AsSpan(1)), true, false, null),
-            _ => new CacheSave(RedisLayout.ReadSequence(text), false, false, null),
+            (byte)'u' => new CacheSave(RedisFormat.ReadSequence(text.AsSpan(1)), true, false, null),
+            _ => new CacheSave(RedisFormat.ReadSequence(text), false, false, null),
         };
     }
 
@@ -82,7 +82,7 @@ internal sealed partial class RedisCheckpointCache : ICheckpointCache, IAsyncDis
     {
         RedisValue[] values =
         [
-            checkpoint.Key.Id, RedisLayout.Payload(checkpoint, sequence), RedisLayout.Policy(policy), pending ? Yes : No,
+            checkpoint.Key.Id, RedisFormat.Payload(checkpoint, sequence), RedisFormat.Policy(policy), pending ? Yes : No,
         ];
         var text = (string)(await _redis.RunAsync(RedisScripts.Put, KeysOf(checkpoint.Key), values, cancellationToken))!;
         return text switch
@@ -96,23 +96,23 @@ internal sealed partial class RedisCheckpointCache : ICheckpointCache, IAsyncDis
     /// <inheritdoc />
     public async Task<long> DeleteAsync(CheckpointKey key, long sequence, bool isFixed, TimeSpan tombstoneTtl, CancellationToken cancellationToken)
     {
-        RedisValue[] values = [key.Id, RedisLayout.Sequence(sequence), isFixed ? Yes : No, RedisLayout.Milliseconds(tombstoneTtl)];
-        return RedisLayout.ReadSequence((byte[])(await _redis.RunAsync(RedisScripts.Delete, KeysOf(key), values, cancellationToken))!);
+        RedisValue[] values = [key.Id, RedisFormat.Sequence(sequence), isFixed ? Yes : No, RedisFormat.Milliseconds(tombstoneTtl)];
+        return RedisFormat.ReadSequence((byte[])(await _redis.RunAsync(RedisScripts.Delete, KeysOf(key), values, cancellationToken))!);
     }
 
     /// <inheritdoc />
     public async Task<long> ClearAsync(string executionId, long sequence, bool isFixed, TimeSpan tombstoneTtl, CancellationToken cancellationToken)
     {
-        RedisValue[] values = [RedisLayout.Sequence(sequence), isFixed ? Yes : No, RedisLayout.Milliseconds(tombstoneTtl)];
+        RedisValue[] values = [RedisFormat.Sequence(sequence), isFixed ? Yes : No, RedisFormat.Milliseconds(tombstoneTtl)];
         var keys = KeysOf(new CheckpointKey(executionId, ""));
-        return RedisLayout.ReadSequence((byte[])(await _redis.RunAsync(RedisScripts.Clear, keys, values, cancellationToken))!);
+        return RedisFormat.ReadSequence((byte[])(await _redis.RunAsync(RedisScripts.Clear, keys, values, cancellationToken))!);
     }
 
     /// <inheritdoc />
     public async Task<bool> TryLeaseAsync(string name, string owner, TimeSpan duration, CancellationToken cancellationToken)
     {
         var key = _layout.NamedKey(_layout.ShardOf(name), 'l', name);
-        return (long)await _redis.RunAsync(RedisScripts.Lease, [key], [owner, RedisLayout.Milliseconds(duration)], cancellationToken) == 1;
+        return (long)await _redis.RunAsync(RedisScripts.Lease, [key], [owner, RedisFormat.Milliseconds(duration)], cancellationToken) == 1;
     }
 
     /// <inheritdoc />

@@ -136,6 +136,8 @@ internal sealed class RedisConnection : IAsyncDisposable
     private async Task<ConnectionMultiplexer> OpenAsync()
     {
         var multiplexer = await ConnectionMultiplexer.ConnectAsync(_options);
+
+        // Otherwise each caller's continuation holds up all the answers behind it (as of 2.x they never wait).
         multiplexer.PreserveAsyncOrder = false;
         return multiplexer;
     }

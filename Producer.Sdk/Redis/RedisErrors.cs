@@ -9,7 +9,7 @@ internal static class RedisErrors
     private static readonly string[] Passing =
     [
         "LOADING", "READONLY", "OOM", "CLUSTERDOWN", "TRYAGAIN", "MISCONF", "MASTERDOWN", "NOREPLICAS", "BUSY", "MOVED", "ASK",
-        "NOSCRIPT", "NOAUTH", "NOPERM", "WRONGPASS",
+        "NOSCRIPT", "NOAUTH", "NOPERM", "WRONGPASS", "ERR Script killed",
     ];
 
     /// <summary>The exception to throw instead; null when it is none of Redis's.</summary>

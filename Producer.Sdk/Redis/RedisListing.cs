@@ -101,7 +101,7 @@ internal sealed class RedisListing(RedisConnection redis, RedisLayout layout, in
             }
 
             bytes += payload.Length;
-            var checkpoint = RedisLayout.ReadPayload(payload);
+            var checkpoint = RedisFormat.ReadPayload(payload);
             if (found.Count < query.Limit && checkpoint.Sequence == position.Sequence && ListFilter.TryMatch(query, checkpoint) is { } match)
             {
                 found.Add(match);

@@ -144,8 +144,9 @@ internal static partial class RedisScripts
         -- Of the oldest beyond the stream's size, at most so many are looked at; what is pending stays.
         local function trim(budget)
           if max == 0 then return end
-          local over = redis.call('ZCARD', Z) - max
-          if over <= 0 then return end
+          local size = redis.call('ZCARD', Z)
+          local over = size - max
+          if over <= 0 or pend >= size then return end
           local old = redis.call('ZRANGE', Z, 0, math.min(over, budget) - 1, 'WITHSCORES')
           local gone, high = {}, none
           for i = 1, #old, 2 do

@@ -166,6 +166,18 @@ public abstract partial class CacheConformanceTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task LoadAsync_NulInIds_IsJustACharacter()
+    {
+        var sut = await CreateSut();
+        var saved = CheckpointCodec.Encode(Make("e\0x", "i\0", "\0"));
+        await sut.SaveAsync(saved, 1, default, null, default);
+
+        (await sut.LoadAsync(saved.Key, default)).Checkpoint.Record.ToArray().ShouldBe(saved.Record.ToArray());
+        (await StatusAsync(sut, new("e", "\0", "i\0"))).ShouldBe(CacheReadStatus.Unknown);
+        (await PendingAsync(sut)).ShouldHaveSingleItem().Mark.Key.ShouldBe(saved.Key);
+    }
+
+    [Fact]
     public async Task Reads_Unknown_KnowNothing()
     {
         var sut = await CreateSut();

@@ -1,0 +1,141 @@
+using System.Diagnostics;
+using AsyncCheckpoints.Caching;
+using AsyncCheckpoints.Contracts;
+using AsyncCheckpoints.Redis;
+using Shouldly;
+using StackExchange.Redis;
+using Xunit;
+
+namespace AsyncCheckpoints.Tests.Caching;
+
+public sealed class RedisOutageTests
+{
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(2);
+    private static readonly Checkpoint Some = new() { ExecutionId = "e", Id = "1", State = new byte[] { 1 } };
+
+    [Fact]
+    public async Task Calls_ServerKilled_AreUnavailableInTimeAndRecover()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var sut = new RedisCheckpointCache(server.ConnectionString, "p", 4, Timeout);
+        await sut.InitializeAsync(default);
+        await SaveAsync(sut, "1");
+
+        await server.RunAsync("kill");
+        await ShouldBeUnavailableAsync(() => SaveAsync(sut, "2"));
+        await ShouldBeUnavailableAsync(() => sut.LoadLatestAsync("e", "", default));
+        await ShouldBeUnavailableAsync(() => sut.ListAsync(new() { ExecutionId = "e" }, null, default));
+        await ShouldBeUnavailableAsync(() => sut.GetPendingStatsAsync(default));
+        await Task.WhenAll(Enumerable.Range(0, 100).Select(i => ShouldBeUnavailableAsync(() => SaveAsync(sut, $"{i}"))));
+
+        await server.RunAsync("start");
+        await RecoversAsync(sut);
+        (await sut.LoadLatestAsync("e", "", default)).Status.ShouldBe(CacheReadStatus.Found);
+    }
+
+    [Fact]
+    public async Task Calls_ServerStartsLater_RecoverByThemselves()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await server.RunAsync("kill");
+        await using var sut = new RedisCheckpointCache(server.ConnectionString, "p", 4, Timeout);
+        await ShouldBeUnavailableAsync(() => sut.InitializeAsync(default));
+        await ShouldBeUnavailableAsync(() => SaveAsync(sut, "1"));
+
+        await server.RunAsync("start");
+        await RecoversAsync(sut);
+        await sut.InitializeAsync(default);
+    }
+
+    [Fact]
+    public async Task Calls_ServerHangs_EndInTime()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var sut = new RedisCheckpointCache(server.ConnectionString, "p", 4, Timeout);
+        await SaveAsync(sut, "1");
+
+        await server.RunAsync("pause");
+        await Task.WhenAll(Enumerable.Range(0, 100).Select(i => ShouldBeUnavailableAsync(() => SaveAsync(sut, $"{i}"))));
+        using var cancelled = new CancellationTokenSource(100);
+        await Should.ThrowAsync<OperationCanceledException>(() => sut.LoadLatestAsync("e", "", cancelled.Token));
+
+        await server.RunAsync("resume");
+        await RecoversAsync(sut);
+    }
+
+    [Fact]
+    public async Task Calls_NoSuchHost_AreUnavailable()
+    {
+        await using var sut = new RedisCheckpointCache("no-such-host.invalid:6379", "p", 4, Timeout);
+        await ShouldBeUnavailableAsync(() => SaveAsync(sut, "1"));
+        await ShouldBeUnavailableAsync(() => SaveAsync(sut, "1"));
+    }
+
+    [Theory]
+    [InlineData("maxmemory", "1", "OOM")]
+    [InlineData("min-replicas-to-write", "1", "NOREPLICAS")]
+    public async Task SaveAsync_ServerRefuses_IsUnavailableUntilItDoesNot(string setting, string value, string code)
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var sut = new RedisCheckpointCache(server.ConnectionString, "p", 4, Timeout);
+        await SaveAsync(sut, "1");
+        await using var behind = await ConnectionMultiplexer.ConnectAsync(server.ConnectionString + ",allowAdmin=true").AsOwned();
+        var redis = behind.Connection.GetServer(server.ConnectionString);
+
+        await redis.ConfigSetAsync(setting, value);
+        (await Should.ThrowAsync<CheckpointUnavailableException>(() => SaveAsync(sut, "2"))).Message.ShouldContain(code);
+        (await Should.ThrowAsync<CheckpointUnavailableException>(() => SaveAsync(sut, "3", new(null, false, 5), "other"))).Message.ShouldContain(code);
+        (await sut.LoadLatestAsync("e", "", default)).Status.ShouldBe(CacheReadStatus.Found);
+
+        await redis.ConfigSetAsync(setting, "0");
+        (await SaveAsync(sut, "2")).IsConflict.ShouldBeFalse();
+    }
+
+    [Theory]
+    [InlineData("return redis.error_reply('LOADING Redis is loading the dataset in memory')", true)]
+    [InlineData("return redis.error_reply('READONLY You can not write against a read only replica.')", true)]
+    [InlineData("return redis.error_reply('MISCONF Redis is configured to save RDB snapshots')", true)]
+    [InlineData("return redis.error_reply('CLUSTERDOWN Hash slot not served')", true)]
+    [InlineData("return redis.error_reply('ERR Error running script (call to f_0): @user_script:5: -OOM command not allowed')", true)]
+    [InlineData("return redis.error_reply('ERR max number of clients reached')", true)]
+    [InlineData("redis.call('SET', KEYS[1], 'x') return redis.call('HGET', KEYS[1], 'x')", false)]
+    [InlineData("return nil + 1", false)]
+    public async Task Translate_Answer_SaysWhetherItPasses(string script, bool isTransient)
+    {
+        await using var behind = await ConnectionMultiplexer.ConnectAsync(RedisServer.Shared).AsOwned();
+        var answer = await Should.ThrowAsync<RedisServerException>(
+            () => behind.Connection.GetDatabase().ScriptEvaluateAsync(script, [$"translate-{Guid.NewGuid():N}"]));
+
+        var translated = RedisErrors.Translate(answer, default).ShouldNotBeNull();
+        translated.IsTransient.ShouldBe(isTransient);
+        translated.ShouldBeOfType(isTransient ? typeof(CheckpointUnavailableException) : typeof(CheckpointFormatException));
+    }
+
+    private static Task<CacheSave> SaveAsync(RedisCheckpointCache sut, string id, CacheRetention policy = default, string execution = "e") =>
+        sut.SaveAsync(CheckpointCodec.Encode(Some with { ExecutionId = execution, Id = id }), 1, policy, null, default);
+
+    private static async Task ShouldBeUnavailableAsync(Func<Task> call)
+    {
+        var watch = Stopwatch.StartNew();
+        var exception = await Should.ThrowAsync<CheckpointUnavailableException>(call);
+        exception.IsTransient.ShouldBeTrue();
+        watch.Elapsed.ShouldBeLessThan(Timeout + TimeSpan.FromSeconds(3));
+    }
+
+    private static async Task RecoversAsync(RedisCheckpointCache sut)
+    {
+        var watch = Stopwatch.StartNew();
+        while (true)
+        {
+            try
+            {
+                await SaveAsync(sut, "recovered");
+                return;
+            }
+            catch (CheckpointUnavailableException) when (watch.Elapsed < TimeSpan.FromSeconds(30))
+            {
+                await Task.Delay(50);
+            }
+        }
+    }
+}
