@@ -29,7 +29,8 @@ internal static class ApiPath
     /// <exception cref="ArgumentException">A segment is "." or "..".</exception>
     public static void RequireExact(HttpContext context)
     {
-        foreach (var segment in Segments(context))
+        var segments = Segments(context);
+        foreach (var segment in segments)
         {
             if (segment.Length == 0)
             {
@@ -37,6 +38,12 @@ internal static class ApiPath
             }
 
             PercentText.DecodeSegment(segment, "path");
+        }
+
+        // The server decodes %2F after all where the target is in absolute form.
+        if (segments.Length != context.Request.PathBase.Add(context.Request.Path).Value!.Split('/').Length - 1)
+        {
+            throw new ArgumentException("path has %2F in a target of absolute form; only the form '/path' is allowed with it.", "path");
         }
     }
 

@@ -34,7 +34,7 @@ internal sealed record CheckpointItem(
 {
     public CheckpointItem(Checkpoint c, bool includeState)
         : this(
-            c.ExecutionId, c.Namespace, c.Id, c.ParentId, c.Sequence, c.NodeName, c.Version, c.ContentType, c.CreatedAt, c.Metadata, includeState ? c.State : null)
+            c.ExecutionId, c.Namespace, c.Id, c.ParentId, c.Sequence, c.NodeName, c.Version, c.ContentType, c.CreatedAt, c.Metadata, includeState ? (ReadOnlyMemory<byte>?)c.State : null)
     {
     }
 }
