@@ -2,7 +2,7 @@ export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help build test lint
+.PHONY: help build test lint run run-production up down clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -16,3 +16,19 @@ test: ## Start what the tests need and run them all
 lint: ## Build with warnings as errors and check the format
 	dotnet build -c Release
 	dotnet format --verify-no-changes --no-restore
+
+run: ## Run the worker with nothing else: queue and cache in memory, archive in SQLite
+	dotnet run -c Release --project Worker
+
+up: ## Start Redis, RabbitMQ and PostgreSQL for run-production
+	infra/services.sh up
+
+down: ## Stop them; their data stay
+	infra/services.sh down
+
+run-production: ## Run the worker on the servers of `make up`
+	@[ -s .services/servers.env ] || { echo 'Run `make up` first.' >&2; exit 1; }
+	set -a && . ./.services/servers.env && set +a && exec dotnet run -c Release --project Worker
+
+clean: ## Remove what builds and tests wrote
+	find . \( -path ./.git -o -path ./.services \) -prune -o -type d \( -name bin -o -name obj -o -name TestResults -o -name BenchmarkDotNet.Artifacts \) -prune -exec rm -rf {} +

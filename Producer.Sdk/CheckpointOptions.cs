@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using AsyncCheckpoints.Caching;
 using AsyncCheckpoints.Contracts;
 
 namespace AsyncCheckpoints;
@@ -38,10 +39,21 @@ public sealed class CheckpointOptions
     [Range(typeof(TimeSpan), "00:00:00.010", "00:10:00")]
     public TimeSpan CacheTimeout { get; set; } = TimeSpan.FromSeconds(2);
 
+    /// <summary>How long the broker may take to confirm one message; it is then taken to be away.</summary>
+    /// <value>The default value is 4 seconds.</value>
+    [Range(typeof(TimeSpan), "00:00:00.010", "00:10:00")]
+    public TimeSpan BrokerTimeout { get; set; } = TimeSpan.FromSeconds(4);
+
     /// <summary>How long a read that Redis cannot answer waits for the worker.</summary>
     /// <value>The default value is 5 seconds.</value>
     [Range(typeof(TimeSpan), "00:00:00.010", "01:00:00")]
     public TimeSpan ReadTimeout { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>
+    /// While Redis cannot be reached, answer reads from the archive alone, which may be behind. What it does not have
+    /// still is an exception, never "not found". Without it, every read fails while Redis is away.
+    /// </summary>
+    public bool AllowStaleReads { get; set; }
 
     /// <summary>How long a stopping host waits for what is buffered.</summary>
     /// <value>The default value is 20 seconds.</value>
@@ -106,4 +118,7 @@ public sealed class CheckpointOptions
     /// <value>The default value is 7 days.</value>
     [Range(typeof(TimeSpan), "00:00:00.010", "3650.00:00:00")]
     public TimeSpan TombstoneRetention { get; set; } = TimeSpan.FromDays(7);
+
+    /// <summary>What of it concerns a stream in the cache.</summary>
+    internal CacheRetention Retention => new(CacheTtl, SlidingCacheTtl, MaxCachedPerStream ?? 0);
 }

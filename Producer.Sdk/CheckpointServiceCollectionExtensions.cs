@@ -1,4 +1,12 @@
+using AsyncCheckpoints.Caching;
+using AsyncCheckpoints.Diagnostics;
+using AsyncCheckpoints.Messaging;
+using AsyncCheckpoints.Reading;
+using AsyncCheckpoints.Redis;
+using AsyncCheckpoints.Saving;
+using MassTransit;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 
 namespace AsyncCheckpoints;
@@ -18,8 +26,59 @@ public static class CheckpointServiceCollectionExtensions
     {
         ArgumentNullException.ThrowIfNull(services);
         ArgumentNullException.ThrowIfNull(configure);
-        services.AddOptions<CheckpointOptions>().Configure(configure).ValidateOnStart();
+        services.AddOptions<CheckpointOptions>().Configure(configure)
+            .Validate(options => !string.IsNullOrWhiteSpace(options.Redis), "Checkpoints:Redis is not set; a StackExchange.Redis configuration is required.")
+            .Validate(
+                options => Uri.TryCreate(options.RabbitMq, UriKind.Absolute, out var uri) && uri.Scheme is "amqp" or "amqps",
+                "Checkpoints:RabbitMq is not set to a URI such as amqp://user:password@host/vhost.");
+        return services.AddRedisCache().AddRabbitMqClientBus().AddCheckpointClient();
+    }
+
+    /// <summary>The client without cache and bus.</summary>
+    internal static IServiceCollection AddCheckpointClient(this IServiceCollection services)
+    {
+        services.AddMetrics();
+        services.TryAddSingleton(TimeProvider.System);
+        services.AddOptions<CheckpointOptions>().ValidateOnStart();
         services.AddSingleton<IValidateOptions<CheckpointOptions>, CheckpointOptionsValidator>();
+        services.AddSingleton(provider =>
+        {
+            var options = provider.GetRequiredService<IOptions<CheckpointOptions>>().Value;
+            return new BufferBudget(options.MaxBufferedItems, options.MaxBufferedBytes);
+        });
+        services.AddSingleton<SequenceClock>();
+        services.AddSingleton<UncachedStreams>();
+        services.AddSingleton<CheckpointMetrics>();
+        services.AddSingleton<CacheLink>();
+        services.AddSingleton<CommandTransport>();
+        services.AddSingleton<CommandSender>();
+        services.AddSingleton<SavePipeline>();
+        services.AddSingleton<CheckpointReader>();
+        services.AddSingleton<ICheckpointClient, CheckpointClient>();
+        services.AddHostedService<CheckpointClientService>();
+        return services;
+    }
+
+    /// <summary>The cache in Redis.</summary>
+    internal static IServiceCollection AddRedisCache(this IServiceCollection services)
+    {
+        services.AddSingleton<ICheckpointCache>(provider =>
+        {
+            var options = provider.GetRequiredService<IOptions<CheckpointOptions>>().Value;
+            return new RedisCheckpointCache(options.Redis!, options.Prefix, options.ShardCount, options.CacheTimeout);
+        });
+        return services;
+    }
+
+    /// <summary>The client's bus on RabbitMQ.</summary>
+    internal static IServiceCollection AddRabbitMqClientBus(this IServiceCollection services)
+    {
+        services.AddSingleton(CommandEndpoint.RabbitMq);
+        services.AddMassTransit<ICheckpointBus, CheckpointBus>(bus => bus.UsingRabbitMq((context, rabbit) =>
+        {
+            var options = context.GetRequiredService<IOptions<CheckpointOptions>>().Value;
+            RabbitMqTopology.Configure(rabbit, new Uri(options.RabbitMq!), new QueueNames(options.Prefix));
+        }));
         return services;
     }
 }

@@ -3,17 +3,43 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 infra/install.sh
+
 dir=$(mktemp -d)
-trap 'infra/servers.sh destroy "$dir/servers"; rm -rf "$dir"' EXIT
+tests=
+# shellcheck disable=SC2317
+finish() {
+  trap - EXIT INT TERM
+  # The whole group: `dotnet test` has hosts of its own.
+  if [ -n "$tests" ]; then kill -TERM -- "-$tests" 2> /dev/null || true; wait "$tests" 2> /dev/null || true; fi
+  infra/servers.sh destroy "$dir/servers"
+  rm -rf "$dir"
+}
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# The account of PostgreSQL must be able to enter.
 chmod o+x "$dir"
-infra/servers.sh start "$dir/servers" postgres
-set -a
-# shellcheck disable=SC1091
-. "$dir/servers/servers.env"
-ASYNCCHECKPOINTS_TEST_POSTGRES=$ConnectionStrings__Postgres
-set +a
+infra/servers.sh guard "$dir/servers" $$
+REDIS_APPENDFSYNC=everysec infra/servers.sh start "$dir/servers" &
+servers=$!
+dotnet build -c Release --nologo -v quiet
+wait "$servers"
+
+# Only under names of the tests: a worker started by a test must not find servers that the test did not give it.
+value() { sed -n "s/^ConnectionStrings__$1='\(.*\)'$/\1/p" "$dir/servers/servers.env"; }
+ASYNCCHECKPOINTS_TEST_REDIS=$(value Redis)
+ASYNCCHECKPOINTS_TEST_RABBITMQ=$(value RabbitMq)
+ASYNCCHECKPOINTS_TEST_POSTGRES=$(value Postgres)
+export ASYNCCHECKPOINTS_TEST_REDIS ASYNCCHECKPOINTS_TEST_RABBITMQ ASYNCCHECKPOINTS_TEST_POSTGRES
+
 status=0
-dotnet test -c Release --nologo --logger "trx;LogFileName=results.trx" --results-directory "$dir/results" "$@" || status=$?
+set -m
+dotnet test -c Release --no-build --nologo --logger "trx;LogFileName=results.trx" --results-directory "$dir/results" "$@" < /dev/null &
+tests=$!
+set +m
+wait "$tests" || status=$?
+tests=
 counters=$(grep -o '<Counters [^>]*>' "$dir/results/results.trx" || true)
 count() { sed -n "s/.* $1=\"\([0-9]*\)\".*/\1/p" <<< "$counters"; }
 echo "$(count passed) passed, $(count failed) failed, $(count notExecuted) skipped"

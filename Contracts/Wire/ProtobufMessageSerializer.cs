@@ -19,7 +19,9 @@ internal sealed class ProtobufMessageSerializer : RawMessageSerializer, IMessage
     {
         if (context.Message is not IMessage message)
         {
-            throw new SerializationException($"{typeof(T)} is not a message of checkpoints.proto.");
+            // Events and MassTransit's own messages (faults) keep its JSON envelope.
+            context.Serializer = SystemTextJsonMessageSerializer.Instance;
+            return context.Serializer.GetMessageBody(context);
         }
 
         SetRawMessageHeaders(context);

@@ -17,7 +17,8 @@ internal sealed record ArchiveCommand(string? CommandId, IReadOnlyList<ArchiveSa
 /// <param name="Checkpoint">The checkpoint, id and sequence set.</param>
 /// <param name="StateSha256">SHA-256 of its state.</param>
 /// <param name="Uncached">Redis does not have it: an outbox entry of kind cache brings it there.</param>
-internal readonly record struct ArchiveSave(Checkpoint Checkpoint, ReadOnlyMemory<byte> StateSha256, bool Uncached);
+/// <param name="Position">Its place in the message that brought it.</param>
+internal readonly record struct ArchiveSave(Checkpoint Checkpoint, ReadOnlyMemory<byte> StateSha256, bool Uncached, int Position = 0);
 
 /// <summary>A deletion: what was saved at or below the sequence.</summary>
 /// <param name="ExecutionId">The execution.</param>

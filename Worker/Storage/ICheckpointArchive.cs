@@ -11,6 +11,9 @@ internal interface ICheckpointArchive
     /// <summary>The archive's kind, for health and logs: "postgres" or "sqlite".</summary>
     string Name { get; }
 
+    /// <summary>How many commits at the same time are of use.</summary>
+    int MaxWriters { get; }
+
     /// <summary>Brings the schema up to date under a lock; safe when many workers start at once.</summary>
     /// <returns>How many migrations this call applied.</returns>
     Task<int> MigrateAsync(CancellationToken cancellationToken);

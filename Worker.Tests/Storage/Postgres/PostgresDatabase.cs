@@ -1,3 +1,4 @@
+using AsyncCheckpoints.Tests.Servers;
 using Npgsql;
 
 namespace AsyncCheckpoints.Tests.Storage.Postgres;
@@ -8,8 +9,7 @@ internal static class PostgresDatabase
     /// <summary>Creates an empty one and gives its connection string.</summary>
     public static async Task<string> CreateAsync()
     {
-        var server = Environment.GetEnvironmentVariable("ASYNCCHECKPOINTS_TEST_POSTGRES")
-            ?? throw new InvalidOperationException("ASYNCCHECKPOINTS_TEST_POSTGRES is not set: run the tests with `make test`, which starts a server.");
+        var server = SharedServers.Postgres;
         var name = $"t{Guid.NewGuid():N}";
         await using var source = NpgsqlDataSource.Create(server);
         await using var command = source.CreateCommand($"CREATE DATABASE {name}");

@@ -48,6 +48,8 @@ internal sealed partial class PostgresArchive : ICheckpointArchive, IAsyncDispos
     /// <inheritdoc />
     public string Name => "postgres";
 
+    public int MaxWriters => int.MaxValue;
+
     /// <inheritdoc />
     public Task<int> MigrateAsync(CancellationToken cancellationToken) => _migrator.MigrateAsync(cancellationToken);
 

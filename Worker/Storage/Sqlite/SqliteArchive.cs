@@ -33,6 +33,8 @@ internal sealed partial class SqliteArchive : ICheckpointArchive, IAsyncDisposab
     /// <inheritdoc />
     public string Name => "sqlite";
 
+    public int MaxWriters => 1;
+
     private long Now => CheckpointCodec.ToMicroseconds(_time.GetUtcNow());
 
     /// <inheritdoc />

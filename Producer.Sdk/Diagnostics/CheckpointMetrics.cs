@@ -1,0 +1,52 @@
+using System.Diagnostics;
+using System.Diagnostics.Metrics;
+
+namespace AsyncCheckpoints.Diagnostics;
+
+/// <summary>The client's instruments, on the meter "AsyncCheckpoints".</summary>
+internal sealed class CheckpointMetrics
+{
+    /// <summary>The name of meter and activity source.</summary>
+    public const string Name = "AsyncCheckpoints";
+
+    private readonly Histogram<double> _duration;
+    private readonly Histogram<long> _stateSize;
+
+    public CheckpointMetrics(IMeterFactory factory)
+    {
+        var meter = factory.Create(Name);
+        _duration = meter.CreateHistogram<double>(
+            "asynccheckpoints.save.duration", "s", "From the save's start to the level that was reached.");
+        _stateSize = meter.CreateHistogram<long>("asynccheckpoints.state.size", "By", "Size of saved states.");
+    }
+
+    /// <summary>A save reached its level, or as far as it could.</summary>
+    /// <param name="elapsed">How long it took.</param>
+    /// <param name="stateBytes">The state's size.</param>
+    /// <param name="wanted">The level asked for.</param>
+    /// <param name="reached">The level that holds.</param>
+    public void SaveCompleted(TimeSpan elapsed, long stateBytes, Durability wanted, Durability reached)
+    {
+        if (_duration.Enabled)
+        {
+            _duration.Record(elapsed.TotalSeconds, new TagList { { "durability.wanted", NameOf(wanted) }, { "durability.reached", NameOf(reached) } });
+        }
+
+        _stateSize.Record(stateBytes);
+    }
+
+    /// <summary>A save failed.</summary>
+    /// <param name="elapsed">How long it took.</param>
+    /// <param name="wanted">The level asked for.</param>
+    /// <param name="exception">Why.</param>
+    public void SaveFailed(TimeSpan elapsed, Durability wanted, Exception exception) =>
+        _duration.Record(elapsed.TotalSeconds, new TagList { { "durability.wanted", NameOf(wanted) }, { "error.type", exception.GetType().Name } });
+
+    private static string NameOf(Durability durability) => durability switch
+    {
+        Durability.Buffered => "buffered",
+        Durability.Cached => "cached",
+        Durability.Queued => "queued",
+        _ => "persisted",
+    };
+}

@@ -1,0 +1,92 @@
+using AsyncCheckpoints.Contracts;
+using MassTransit;
+using Microsoft.Extensions.Options;
+
+namespace AsyncCheckpoints.Messaging;
+
+/// <summary>
+/// The client's way to the worker: commands that the broker confirms, and questions that the worker answers. Faults come
+/// as <see cref="CheckpointUnavailableException"/>.
+/// </summary>
+internal sealed class CommandTransport(ICheckpointBus bus, CommandEndpoint commands, IOptions<CheckpointOptions> options)
+{
+    private readonly Uri _reads = new($"exchange:{new QueueNames(options.Value.Prefix).Reads}");
+
+    /// <summary>Sends commands; completes when the broker has them on a quorum queue.</summary>
+    /// <param name="message">The commands.</param>
+    /// <param name="reply">Asks the worker to tell when they are archived.</param>
+    /// <param name="cancellationToken">Stops waiting for the confirm.</param>
+    public async Task SendAsync(CheckpointCommands message, ArchivedReply? reply, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var endpoint = await commands.GetAsync(bus);
+            await endpoint.Send(message, Pipe.Execute<SendContext<CheckpointCommands>>(context => Prepare(context, reply)), cancellationToken);
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            throw new CheckpointUnavailableException(
+                $"The broker did not confirm {message.Saves.Count + message.Deletes.Count + message.Clears.Count} commands: {e.Message}",
+                "Check that RabbitMQ can be reached and has no memory or disk alarm.",
+                e);
+        }
+    }
+
+    /// <summary>Expects the worker's answer to a message with this id.</summary>
+    public ArchivedReply ExpectReply() => new(bus);
+
+    /// <summary>Asks the archive for checkpoints.</summary>
+    /// <param name="request">What to find.</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    public Task<CheckpointsFound> FindAsync(FindCheckpoints request, CancellationToken cancellationToken) =>
+        AskAsync<FindCheckpoints, CheckpointsFound>(request, cancellationToken);
+
+    /// <summary>Asks the archive for executions.</summary>
+    /// <param name="request">What to find.</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    public Task<ExecutionsFound> FindAsync(FindExecutions request, CancellationToken cancellationToken) =>
+        AskAsync<FindExecutions, ExecutionsFound>(request, cancellationToken);
+
+    private async Task<TAnswer> AskAsync<TRequest, TAnswer>(TRequest request, CancellationToken cancellationToken)
+        where TRequest : class
+        where TAnswer : class
+    {
+        Response<TAnswer, RequestFailed> response;
+        try
+        {
+            var client = bus.CreateRequestClient<TRequest>(_reads, RequestTimeout.After(ms: (int)options.Value.ReadTimeout.TotalMilliseconds));
+            response = await client.GetResponse<TAnswer, RequestFailed>(request, cancellationToken);
+        }
+        catch (Exception e) when (e is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
+        {
+            throw new CheckpointUnavailableException(
+                $"The worker did not answer within {options.Value.ReadTimeout}: {e.Message}", "Check that a worker is running.", e);
+        }
+
+        if (response.Is(out Response<TAnswer>? answer))
+        {
+            return answer.Message;
+        }
+
+        response.Is(out Response<RequestFailed>? failed);
+        throw failed!.Message.IsTransient
+            ? new CheckpointUnavailableException($"The archive cannot be read: {failed.Message.Reason}")
+            : new CheckpointException($"The archive refused the request: {failed.Message.Reason}", isTransient: false);
+    }
+
+    private void Prepare(SendContext<CheckpointCommands> context, ArchivedReply? reply)
+    {
+        context.Durable = true;
+        if (reply is not null)
+        {
+            context.RequestId = reply.RequestId;
+            context.ResponseAddress = bus.Address;
+        }
+
+        // A message that no queue takes comes back as an error instead of vanishing.
+        if (context.TryGetPayload(out RabbitMqSendContext? rabbit))
+        {
+            rabbit.Mandatory = true;
+        }
+    }
+}

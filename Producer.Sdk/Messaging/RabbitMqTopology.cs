@@ -1,0 +1,66 @@
+using AsyncCheckpoints.Contracts;
+using Google.Protobuf;
+using MassTransit;
+
+namespace AsyncCheckpoints.Messaging;
+
+/// <summary>
+/// What client and worker declare on RabbitMQ, in the same words: whoever comes first makes the durable quorum queue, so
+/// a save made before any worker has run is kept.
+/// </summary>
+internal static class RabbitMqTopology
+{
+    /// <summary>
+    /// How often the broker delivers a message before it gives it up. Deliveries count when a worker dies with the message
+    /// in hand, not when the archive is away.
+    /// </summary>
+    public const int DeliveryLimit = 200;
+
+    /// <summary>Host, serializers and message topology.</summary>
+    /// <param name="bus">The bus.</param>
+    /// <param name="uri">The broker.</param>
+    /// <param name="names">The names.</param>
+    public static void Configure(IRabbitMqBusFactoryConfigurator bus, Uri uri, QueueNames names)
+    {
+        bus.Host(uri, host => host.Heartbeat(TimeSpan.FromSeconds(10)));
+        UseProtobuf(bus);
+        bus.Message<CheckpointCommands>(message => message.SetEntityName(names.Commands));
+        bus.Message<CheckpointEvents>(message => message.SetEntityName(names.Events));
+        bus.Publish<CheckpointCommands>(message =>
+        {
+            message.BindQueue(names.Commands, names.Commands, queue =>
+            {
+                foreach (var (name, value) in CommandQueueArguments(names))
+                {
+                    queue.SetQueueArgument(name, value);
+                }
+            });
+            message.BindQueue(names.DeadCommands, names.DeadCommands, queue => queue.SetQueueArgument("x-queue-type", "quorum"));
+        });
+
+        // The generated class implements these; they are not messages.
+        bus.Publish<IMessage>(message => message.Exclude = true);
+        bus.Publish<IBufferMessage>(message => message.Exclude = true);
+        bus.Publish<IMessage<CheckpointCommands>>(message => message.Exclude = true);
+        bus.Publish<IDeepCloneable<CheckpointCommands>>(message => message.Exclude = true);
+    }
+
+    /// <summary>Makes protobuf the bus's format; what is not a protobuf message stays JSON.</summary>
+    /// <param name="bus">The bus.</param>
+    public static void UseProtobuf(IBusFactoryConfigurator bus)
+    {
+        bus.AddSerializer(new ProtobufSerializerFactory());
+        bus.AddDeserializer(new ProtobufSerializerFactory());
+    }
+
+    /// <summary>The command queue: quorum, nothing dropped on its way to the dead.</summary>
+    /// <param name="names">The names.</param>
+    public static IEnumerable<(string Name, object Value)> CommandQueueArguments(QueueNames names) =>
+    [
+        ("x-queue-type", "quorum"),
+        ("x-delivery-limit", DeliveryLimit),
+        ("x-dead-letter-exchange", names.DeadCommands),
+        ("x-dead-letter-strategy", "at-least-once"),
+        ("x-overflow", "reject-publish"),
+    ];
+}

@@ -1,0 +1,121 @@
+using AsyncCheckpoints.Contracts;
+
+namespace AsyncCheckpoints.Reading;
+
+/// <summary>Listings: the union of Redis and archive.</summary>
+internal sealed partial class CheckpointReader
+{
+    /// <summary>One page of an execution's checkpoints.</summary>
+    /// <param name="query">What to list.</param>
+    /// <param name="cancellationToken">Stops the read.</param>
+    public async Task<CheckpointPage> ListAsync(CheckpointQuery query, CancellationToken cancellationToken)
+    {
+        ListPosition? after = query.ContinuationToken is { } token ? ListPosition.FromToken(token) : null;
+        var cached = await ListCacheAsync(query, after, cancellationToken);
+
+        // A stream's cached part is its newest: a page that Redis can fill from there needs no archive.
+        var isNewestOfOneStream = query is { Namespace: { } ns, OldestFirst: false }
+            && !uncached.IsCacheBehind(query.ExecutionId, ns, cached is [var first, ..] ? first.Sequence : 0);
+        if (cached is not null && cached.Count >= query.Limit && isNewestOfOneStream)
+        {
+            return new CheckpointPage(cached, ListPosition.Of(cached[^1]).ToToken());
+        }
+
+        var (found, hasMore) = await FindAsync(query, null, after, cancellationToken);
+        var archived = await WithoutDeletedAsync(query.ExecutionId, found, cached is null, cancellationToken);
+        return Merge(query, cached ?? [], archived, hasMore && found.Count > 0 ? ListPosition.Of(found[^1]) : null);
+    }
+
+    /// <summary>One page of executions.</summary>
+    /// <param name="prefix">What their ids start with.</param>
+    /// <param name="limit">The most ids.</param>
+    /// <param name="after">The last id of the page before.</param>
+    /// <param name="cancellationToken">Stops the read.</param>
+    public async Task<ExecutionPage> ListExecutionsAsync(string prefix, int limit, string? after, CancellationToken cancellationToken)
+    {
+        var cached = await cache.CallAsync(
+            static (cache, call, cancellationToken) => cache.ListExecutionsAsync(call.Prefix, call.After, call.Limit, cancellationToken),
+            (Prefix: prefix, After: after, Limit: limit),
+            cancellationToken);
+        var found = await transport.FindAsync(
+            new FindExecutions { SchemaVersion = WireFormat.SchemaVersion, Prefix = prefix, After = after ?? "", Limit = limit }, cancellationToken);
+        var archived = await WithoutClearedAsync([.. found.ExecutionIds.Except(cached)], cancellationToken);
+
+        // Each side is complete only up to its last id.
+        var end = Earlier(cached.Count >= limit ? cached[^1] : null, found.HasMore ? found.ExecutionIds.LastOrDefault() : null);
+        var ids = cached.Concat(archived)
+            .Where(id => end is null || ListPosition.CompareUtf8(id, end) <= 0)
+            .Order(Comparer<string>.Create(ListPosition.CompareUtf8))
+            .ToList();
+        var page = ids.Take(limit).ToList();
+        return new ExecutionPage(page, ids.Count > limit ? page[^1] : end);
+
+        static string? Earlier(string? a, string? b) => a is null || (b is not null && ListPosition.CompareUtf8(b, a) < 0) ? b : a;
+    }
+
+    private async Task<List<Checkpoint>?> ListCacheAsync(CheckpointQuery query, ListPosition? after, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var items = await cache.CallAsync(
+                static (cache, call, cancellationToken) => cache.ListAsync(call.Query, call.After, cancellationToken),
+                (Query: query, After: after),
+                cancellationToken);
+            return [.. items.Select(item => query.IncludeState
+                ? Decode(item.Record, item.Sequence)
+                : CheckpointCodec.DecodeHeader(CheckpointCodec.Parse(item.Record.Span), item.Sequence, _options.MaxStateBytes))];
+        }
+        catch (CheckpointUnavailableException) when (_options.AllowStaleReads)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Joins both sides by key. Each is complete only up to its last checkpoint, so the page ends there at the latest.</summary>
+    private static CheckpointPage Merge(CheckpointQuery query, List<Checkpoint> cached, List<Checkpoint> archived, ListPosition? archiveEnd)
+    {
+        ListPosition? cacheEnd = cached.Count >= query.Limit ? ListPosition.Of(cached[^1]) : null;
+        var direction = query.OldestFirst ? 1 : -1;
+        var end = cacheEnd is null || (archiveEnd is { } a && cacheEnd is { } c && direction * a.CompareTo(c) < 0) ? archiveEnd : cacheEnd;
+        var items = cached.Concat(archived)
+            .GroupBy(item => item.Key)
+            .Select(versions => versions.MaxBy(item => item.Sequence)!)
+            .Where(item => end is not { } last || direction * ListPosition.Of(item).CompareTo(last) <= 0)
+            .ToList();
+        items.Sort((x, y) => direction * ListPosition.Of(x).CompareTo(ListPosition.Of(y)));
+        if (items.Count > query.Limit)
+        {
+            items.RemoveRange(query.Limit, items.Count - query.Limit);
+            end = ListPosition.Of(items[^1]);
+        }
+
+        return new CheckpointPage(items, end?.ToToken());
+    }
+
+    /// <summary>
+    /// Drops executions that Redis knows to be cleared and the archive still has. Rare: the worker is a moment behind.
+    /// </summary>
+    private async Task<IReadOnlyList<string>> WithoutClearedAsync(List<string> archived, CancellationToken cancellationToken)
+    {
+        var marks = await Task.WhenAll(archived.Select(id => cache.CallAsync(
+            static (cache, id, cancellationToken) => cache.GetMarksAsync(id, [("", "*")], cancellationToken), id, cancellationToken).AsTask()));
+        var left = new List<string>(archived.Count);
+        for (var i = 0; i < archived.Count; i++)
+        {
+            if (marks[i][0] is not { IsTombstone: true }
+                || (await FindAnyAsync(archived[i], cancellationToken)) is { } newest && newest > marks[i][0]!.Value.Sequence)
+            {
+                left.Add(archived[i]);
+            }
+        }
+
+        return left;
+    }
+
+    private async Task<long?> FindAnyAsync(string executionId, CancellationToken cancellationToken)
+    {
+        var query = new CheckpointQuery { ExecutionId = executionId, Namespace = null, Limit = 1, IncludeState = false };
+        var (items, _) = await FindAsync(query, null, null, cancellationToken);
+        return items.FirstOrDefault()?.Sequence;
+    }
+}

@@ -1,0 +1,177 @@
+using AsyncCheckpoints.Caching;
+using AsyncCheckpoints.Contracts;
+using StackExchange.Redis;
+
+namespace AsyncCheckpoints.Redis;
+
+/// <content>Pending marks.</content>
+internal sealed partial class RedisCheckpointCache
+{
+    private const int SettleChunk = 1000;
+    private const int PayloadChunk = 16;
+
+    /// <inheritdoc />
+    public async Task<IReadOnlyList<PendingEntry>> ListPendingAsync(
+        int shard, DateTimeOffset madeBefore, int limit, CancellationToken cancellationToken)
+    {
+        var pending = _layout.PendingKeys[shard];
+        var before = (double)CheckpointCodec.ToMicroseconds(madeBefore);
+        while (true)
+        {
+            var members = await _redis.CallAsync(
+                db => db.SortedSetRangeByScoreAsync(pending, double.NegativeInfinity, before, Exclude.Stop, Order.Ascending, 0, limit),
+                cancellationToken);
+            var marks = new List<PendingMark>(members.Length);
+            var foreign = new List<RedisValue>();
+            foreach (var member in members)
+            {
+                if (RedisLayout.ReadMember(member!) is { } mark)
+                {
+                    marks.Add(mark);
+                }
+                else
+                {
+                    foreign.Add(member);
+                }
+            }
+
+            if (foreign.Count == 0)
+            {
+                return await ReadPendingAsync(shard, marks, cancellationToken);
+            }
+
+            // Nobody could ever settle them, and enough of them would hide the marks behind them.
+            await _redis.CallAsync(db => db.SortedSetRemoveAsync(pending, [.. foreign]), cancellationToken);
+        }
+    }
+
+    /// <inheritdoc />
+    public async Task<IReadOnlyList<PendingMark>> SettleAsync(IReadOnlyCollection<PendingMark> marks, CancellationToken cancellationToken)
+    {
+        // By shard: what no stream counts. By stream: the saves of those with a policy.
+        var plain = new Dictionary<int, List<PendingMark>>();
+        var streams = new Dictionary<(string, string), List<PendingMark>>();
+        foreach (var mark in marks)
+        {
+            if (mark.Kind == PendingKind.Save && mark.Policy is not { Ttl: null, MaxPerStream: <= 0 })
+            {
+                Group(streams, (mark.Key.ExecutionId, mark.Key.Namespace), mark);
+            }
+            else
+            {
+                Group(plain, _layout.ShardOf(mark.Key.ExecutionId), mark);
+            }
+        }
+
+        var calls = new List<Task<IReadOnlyList<PendingMark>>>(plain.Count + streams.Count);
+        foreach (var (shard, some) in plain)
+        {
+            calls.AddRange(some.Chunk(SettleChunk).Select(part => SettlePlainAsync(shard, part, cancellationToken)));
+        }
+
+        foreach (var some in streams.Values)
+        {
+            calls.AddRange(some.Chunk(SettleChunk).Select(part => SettleStreamAsync(part, cancellationToken)));
+        }
+
+        return [.. (await Task.WhenAll(calls)).SelectMany(missing => missing)];
+    }
+
+    /// <inheritdoc />
+    public async Task<PendingStats> GetPendingStatsAsync(CancellationToken cancellationToken)
+    {
+        var now = GetTimeAsync(cancellationToken);
+        var shards = await Task.WhenAll(Array.ConvertAll(_layout.PendingKeys, key => _redis.CallAsync(
+            async db =>
+            {
+                var oldest = db.SortedSetRangeByRankWithScoresAsync(key, 0, 0);
+                return (Count: await db.SortedSetLengthAsync(key), Oldest: await oldest);
+            },
+            cancellationToken)));
+        var first = shards.SelectMany(shard => shard.Oldest).Select(entry => entry.Score).DefaultIfEmpty(double.PositiveInfinity).Min();
+        var age = TimeSpan.FromMicroseconds(Math.Clamp(CheckpointCodec.ToMicroseconds(await now) - first, 0, RedisLayout.MaxSequence));
+        return new PendingStats(shards.Sum(shard => shard.Count), age);
+    }
+
+    private static void Group<TKey>(Dictionary<TKey, List<PendingMark>> groups, TKey key, PendingMark mark)
+        where TKey : notnull
+    {
+        if (!groups.TryGetValue(key, out var group))
+        {
+            groups[key] = group = [];
+        }
+
+        group.Add(mark);
+    }
+
+    private async Task<IReadOnlyList<PendingEntry>> ReadPendingAsync(int shard, List<PendingMark> marks, CancellationToken cancellationToken)
+    {
+        var entries = new List<PendingEntry>(marks.Count);
+        foreach (var part in marks.Chunk(PayloadChunk))
+        {
+            entries.AddRange(await Task.WhenAll(Array.ConvertAll(part, mark => ReadPendingAsync(shard, mark, cancellationToken))));
+        }
+
+        return entries;
+    }
+
+    private async Task<PendingEntry> ReadPendingAsync(int shard, PendingMark mark, CancellationToken cancellationToken)
+    {
+        if (mark.Kind != PendingKind.Save)
+        {
+            return new PendingEntry(mark, default);
+        }
+
+        RedisKey hash = _layout.StreamKey(shard, 'h', mark.Key.ExecutionId, mark.Key.Namespace);
+        var values = await _redis.CallAsync(db => db.HashGetAsync(hash, [RedisLayout.MetaField, mark.Key.Id]), cancellationToken);
+        mark = mark with { Policy = RedisLayout.ReadPolicy(values[0]) };
+        byte[]? payload = values[1];
+        if (payload is null)
+        {
+            return new PendingEntry(mark, default);
+        }
+
+        if (!RedisLayout.TryReadPayload(payload, out var checkpoint))
+        {
+            // A damaged save is handed on as it is: the archive's dead letters are the place for it, not the end of the rescue.
+            return new PendingEntry(mark, payload);
+        }
+
+        return new PendingEntry(mark, checkpoint.Sequence == mark.Sequence ? checkpoint.Record : default);
+    }
+
+    private async Task<IReadOnlyList<PendingMark>> SettlePlainAsync(int shard, PendingMark[] marks, CancellationToken cancellationToken)
+    {
+        var members = Array.ConvertAll(marks, static mark => (RedisValue)RedisLayout.Member(
+            mark.Kind switch { PendingKind.Save => 's', PendingKind.Delete => 'd', _ => 'x' }, mark.Key, mark.Sequence));
+        if (await _redis.CallAsync(db => db.SortedSetRemoveAsync(_layout.PendingKeys[shard], members), cancellationToken) == members.Length)
+        {
+            return [];
+        }
+
+        // Which of them were not there is not told. A save without a policy may have joined a stream that counts its own.
+        var streams = new Dictionary<(string, string), List<PendingMark>>();
+        foreach (var mark in marks)
+        {
+            if (mark.Kind == PendingKind.Save)
+            {
+                Group(streams, (mark.Key.ExecutionId, mark.Key.Namespace), mark);
+            }
+        }
+
+        await Task.WhenAll(streams.Values.Select(some => SettleStreamAsync([.. some], cancellationToken)));
+        return marks;
+    }
+
+    private async Task<IReadOnlyList<PendingMark>> SettleStreamAsync(PendingMark[] marks, CancellationToken cancellationToken)
+    {
+        var values = new RedisValue[marks.Length * 2];
+        for (var i = 0; i < marks.Length; i++)
+        {
+            values[2 * i] = marks[i].Key.Id;
+            values[(2 * i) + 1] = RedisLayout.Sequence(marks[i].Sequence);
+        }
+
+        return (long)await _redis.RunAsync(RedisScripts.Settle, KeysOf(marks[0].Key), values, cancellationToken) == 1 ? [] : marks;
+    }
+}

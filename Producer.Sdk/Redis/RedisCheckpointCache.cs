@@ -1,0 +1,122 @@
+using System.Globalization;
+using System.Text;
+using AsyncCheckpoints.Caching;
+using AsyncCheckpoints.Contracts;
+using StackExchange.Redis;
+
+namespace AsyncCheckpoints.Redis;
+
+/// <summary>
+/// The cache in Redis or Valkey, laid out as <see cref="RedisLayout"/> says. Thread-safe. What cannot be reached in time
+/// is a <see cref="CheckpointUnavailableException"/>; a damaged value or a key of another type is a
+/// <see cref="CheckpointFormatException"/>.
+/// </summary>
+internal sealed partial class RedisCheckpointCache : ICheckpointCache, IAsyncDisposable
+{
+    private static readonly byte[] Yes = [(byte)'1'];
+    private static readonly byte[] No = [(byte)'0'];
+    private readonly RedisConnection _redis;
+    private readonly RedisLayout _layout;
+
+    /// <summary>Makes the cache; it connects at the first call and again by itself after an outage.</summary>
+    /// <param name="connectionString">Of StackExchange.Redis, such as "host:6379,password=…".</param>
+    /// <param name="prefix">What all keys start with; 1 to 64 characters without braces and control characters.</param>
+    /// <param name="shardCount">The number of shards; 1 to 16,384.</param>
+    /// <param name="timeout">The longest time of one round trip.</param>
+    /// <exception cref="ArgumentException">An argument is not allowed.</exception>
+    public RedisCheckpointCache(string connectionString, string prefix, int shardCount, TimeSpan timeout)
+    {
+        _layout = new RedisLayout(prefix, shardCount);
+        _redis = new RedisConnection(connectionString, timeout);
+    }
+
+    /// <inheritdoc />
+    public int ShardCount => _layout.ShardCount;
+
+    /// <inheritdoc />
+    public async Task InitializeAsync(CancellationToken cancellationToken)
+    {
+        await _redis.CallAsync(db => db.StringSetAsync(_layout.ConfigKey, _layout.Config, null, When.NotExists), cancellationToken);
+        var found = (string?)await _redis.CallAsync(db => db.StringGetAsync(_layout.ConfigKey), cancellationToken);
+        if (found == _layout.Config)
+        {
+            return;
+        }
+
+        var parts = (found ?? "").Split(' ');
+        throw new InvalidOperationException(
+            parts is [var version, var shards] && version == RedisLayout.Version.ToString(CultureInfo.InvariantCulture)
+                ? $"Redis holds '{_layout.Prefix}' in {shards} shards; this program is set to {_layout.ShardCount}. Set ShardCount to {shards}, or use another prefix."
+                : $"Redis holds '{_layout.Prefix}' in layout '{found}'; this program uses '{_layout.Config}'. Use another prefix.");
+    }
+
+    /// <inheritdoc />
+    public async Task<DateTimeOffset> GetTimeAsync(CancellationToken cancellationToken)
+    {
+        var time = (RedisValue[])(await _redis.RunAsync(RedisScripts.Time, [_layout.ConfigKey], [], cancellationToken))!;
+        return CheckpointCodec.FromMicroseconds(((long)time[0] * 1_000_000) + (long)time[1]);
+    }
+
+    /// <inheritdoc />
+    public async Task<CacheSave> SaveAsync(
+        EncodedCheckpoint checkpoint, long proposedSequence, CacheRetention policy, string? expectedLatestId, CancellationToken cancellationToken)
+    {
+        var key = checkpoint.Key;
+        RedisValue payload = RedisLayout.Payload(checkpoint, proposedSequence);
+        RedisValue mark = RedisLayout.Member('s', key, proposedSequence);
+        RedisValue[] values = expectedLatestId is null && policy is { Ttl: null, MaxPerStream: <= 0 }
+            ? [key.Id, payload, mark]
+            : [key.Id, payload, mark, RedisLayout.Policy(policy), expectedLatestId is null ? "" : "=" + expectedLatestId];
+        var text = (byte[])(await _redis.RunAsync(RedisScripts.Save, KeysOf(key), values, cancellationToken))!;
+        return text[0] switch
+        {
+            (byte)'c' => new CacheSave(0, false, true, text.Length == 1 ? null : Encoding.UTF8.GetString(text, 1, text.Length - 1)),
+            (byte)'u' => new CacheSave(RedisLayout.ReadSequence(text.AsSpan(1)), true, false, null),
+            _ => new CacheSave(RedisLayout.ReadSequence(text), false, false, null),
+        };
+    }
+
+    /// <inheritdoc />
+    public async Task<CachePut> PutAsync(
+        EncodedCheckpoint checkpoint, long sequence, CacheRetention policy, bool pending, CancellationToken cancellationToken)
+    {
+        RedisValue[] values =
+        [
+            checkpoint.Key.Id, RedisLayout.Payload(checkpoint, sequence), RedisLayout.Policy(policy), pending ? Yes : No,
+        ];
+        var text = (string)(await _redis.RunAsync(RedisScripts.Put, KeysOf(checkpoint.Key), values, cancellationToken))!;
+        return text switch
+        {
+            "t" => CachePut.Taken,
+            "d" => CachePut.Discarded,
+            _ => CachePut.Ignored,
+        };
+    }
+
+    /// <inheritdoc />
+    public async Task<long> DeleteAsync(CheckpointKey key, long sequence, bool isFixed, TimeSpan tombstoneTtl, CancellationToken cancellationToken)
+    {
+        RedisValue[] values = [key.Id, RedisLayout.Sequence(sequence), isFixed ? Yes : No, RedisLayout.Milliseconds(tombstoneTtl)];
+        return RedisLayout.ReadSequence((byte[])(await _redis.RunAsync(RedisScripts.Delete, KeysOf(key), values, cancellationToken))!);
+    }
+
+    /// <inheritdoc />
+    public async Task<long> ClearAsync(string executionId, long sequence, bool isFixed, TimeSpan tombstoneTtl, CancellationToken cancellationToken)
+    {
+        RedisValue[] values = [RedisLayout.Sequence(sequence), isFixed ? Yes : No, RedisLayout.Milliseconds(tombstoneTtl)];
+        var keys = KeysOf(new CheckpointKey(executionId, ""));
+        return RedisLayout.ReadSequence((byte[])(await _redis.RunAsync(RedisScripts.Clear, keys, values, cancellationToken))!);
+    }
+
+    /// <inheritdoc />
+    public async Task<bool> TryLeaseAsync(string name, string owner, TimeSpan duration, CancellationToken cancellationToken)
+    {
+        var key = _layout.NamedKey(_layout.ShardOf(name), 'l', name);
+        return (long)await _redis.RunAsync(RedisScripts.Lease, [key], [owner, RedisLayout.Milliseconds(duration)], cancellationToken) == 1;
+    }
+
+    /// <inheritdoc />
+    public ValueTask DisposeAsync() => _redis.DisposeAsync();
+
+    private RedisKey[] KeysOf(in CheckpointKey key) => _layout.StreamKeys(_layout.ShardOf(key.ExecutionId), key.ExecutionId, key.Namespace);
+}

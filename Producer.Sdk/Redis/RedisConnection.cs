@@ -1,0 +1,142 @@
+using StackExchange.Redis;
+
+namespace AsyncCheckpoints.Redis;
+
+/// <summary>
+/// One multiplexed connection, made at the first call, so a program starts while Redis is down. Every call ends within
+/// the timeout: the client library bounds only its synchronous calls. Thread-safe.
+/// </summary>
+internal sealed class RedisConnection : IAsyncDisposable
+{
+    private readonly ConfigurationOptions _options;
+    private readonly TimeSpan _timeout;
+    private readonly Lock _gate = new();
+    private Task<ConnectionMultiplexer>? _connecting;
+    private volatile IDatabase? _database;
+    private bool _disposed;
+
+    /// <summary>A connection from a connection string; nothing is sent yet.</summary>
+    /// <param name="connectionString">Of StackExchange.Redis, such as "host:6379,password=…".</param>
+    /// <param name="timeout">The longest time of one call.</param>
+    /// <exception cref="ArgumentException">The connection string is not valid.</exception>
+    public RedisConnection(string connectionString, TimeSpan timeout)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(timeout, TimeSpan.Zero);
+        _options = ConfigurationOptions.Parse(connectionString);
+        if (_options.EndPoints.Count == 0)
+        {
+            throw new ArgumentException("The connection string of Redis names no server.", nameof(connectionString));
+        }
+
+        _options.AbortOnConnectFail = false;
+        _options.ResolveDns = true;
+        _options.KeepAlive = 10;
+        _options.ConnectTimeout = (int)Math.Clamp(timeout.TotalMilliseconds, 250, 5000);
+        _timeout = timeout;
+    }
+
+    /// <summary>Runs a script by its hash, and by its text where Redis does not know it (yet, or since a restart).</summary>
+    /// <param name="script">The script.</param>
+    /// <param name="keys">Its keys.</param>
+    /// <param name="values">Its arguments.</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    public async Task<RedisResult> RunAsync(RedisScript script, RedisKey[] keys, RedisValue[] values, CancellationToken cancellationToken)
+    {
+        try
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var db = _database ?? await ConnectAsync(cancellationToken);
+            try
+            {
+                return await db.ScriptEvaluateAsync(script.Hash, keys, values).WaitAsync(_timeout, cancellationToken);
+            }
+            catch (RedisServerException e) when (RedisErrors.IsUnknownScript(e))
+            {
+                // EVAL also makes it known. The library's own cache of scripts would trust its memory and fail again.
+                var arguments = new List<object>(keys.Length + values.Length + 2) { script.Text, keys.Length };
+                arguments.AddRange(keys.Cast<object>());
+                arguments.AddRange(values.Cast<object>());
+                return await db.ExecuteAsync("EVAL", arguments).WaitAsync(_timeout, cancellationToken);
+            }
+        }
+        catch (Exception e) when (RedisErrors.Translate(e, cancellationToken) is { } translated)
+        {
+            throw translated;
+        }
+    }
+
+    /// <summary>Makes one call.</summary>
+    /// <typeparam name="T">What it returns.</typeparam>
+    /// <param name="call">Starts the call.</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    public async Task<T> CallAsync<T>(Func<IDatabase, Task<T>> call, CancellationToken cancellationToken)
+    {
+        try
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var db = _database ?? await ConnectAsync(cancellationToken);
+            return await call(db).WaitAsync(_timeout, cancellationToken);
+        }
+        catch (Exception e) when (RedisErrors.Translate(e, cancellationToken) is { } translated)
+        {
+            throw translated;
+        }
+    }
+
+    /// <inheritdoc />
+    public async ValueTask DisposeAsync()
+    {
+        Task<ConnectionMultiplexer>? made;
+        lock (_gate)
+        {
+            _disposed = true;
+            made = _connecting;
+            _database = null;
+        }
+
+        if (made is null)
+        {
+            return;
+        }
+
+        try
+        {
+            await (await made.WaitAsync(_timeout)).CloseAsync(allowCommandsToComplete: false).WaitAsync(_timeout);
+        }
+        catch (Exception e) when (RedisErrors.Translate(e, default) is not null)
+        {
+            // Nothing to close in an orderly way.
+        }
+    }
+
+    private async Task<IDatabase> ConnectAsync(CancellationToken cancellationToken)
+    {
+        Task<ConnectionMultiplexer> attempt;
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            if (_connecting is null or { IsFaulted: true } or { IsCanceled: true })
+            {
+                _connecting = OpenAsync();
+            }
+
+            attempt = _connecting;
+        }
+
+        var made = (await attempt.WaitAsync(_timeout, cancellationToken)).GetDatabase();
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            _database = made;
+        }
+
+        return made;
+    }
+
+    private async Task<ConnectionMultiplexer> OpenAsync()
+    {
+        var multiplexer = await ConnectionMultiplexer.ConnectAsync(_options);
+        multiplexer.PreserveAsyncOrder = false;
+        return multiplexer;
+    }
+}

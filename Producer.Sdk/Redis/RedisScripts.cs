@@ -1,0 +1,126 @@
+namespace AsyncCheckpoints.Redis;
+
+/// <summary>
+/// The atomic steps. Sequences are 16 digits, so they compare as text and never pass through a lossy number format. The
+/// common save is the first lines of <see cref="Save"/>: four commands; the helpers behind it cost it nothing.
+/// </summary>
+internal static partial class RedisScripts
+{
+    /// <summary>
+    /// Arguments: id, payload (with the proposed sequence), mark; then, where one of them is not empty, policy and "="
+    /// with the expected latest id. Returns the sequence, "u" and the sequence (unchanged) or "c" and the latest id.
+    /// </summary>
+    public static readonly RedisScript Save = new("""
+        local got = redis.call('HMGET', KEYS[1], '\1', ARGV[1])
+        local meta, old = got[1], got[2]
+        if old and string.sub(old, 17, 48) == string.sub(ARGV[2], 17, 48) then return 'u' .. string.sub(old, 1, 16) end
+        if meta and not ARGV[4] and #meta == 16 then
+          local payload, mark = ARGV[2], ARGV[3]
+          local seq = string.sub(payload, 1, 16)
+          if seq <= meta then
+            seq = string.format('%016.0f', tonumber(meta) + 1)
+            payload = seq .. string.sub(payload, 17)
+            mark = string.sub(mark, 1, -17) .. seq
+          end
+          redis.call('HSET', KEYS[1], '\1', seq, ARGV[1], payload)
+          redis.call('ZADD', KEYS[2], seq, ARGV[1])
+          redis.call('ZADD', KEYS[3], seq, mark)
+          return seq
+        end
+
+        """ + Stream + """
+        local id, payload = ARGV[1], ARGV[2]
+        if ARGV[5] and ARGV[5] ~= '' then
+          local latest = meta and redis.call('ZREVRANGE', Z, 0, 0)[1] or ''
+          if '=' .. latest ~= ARGV[5] then return 'c' .. latest end
+        end
+        read(meta)
+        local armed = ttl > 0 and pend == 0
+        if not meta or shut then open(meta) end
+        adopt(ARGV[4] or '0 0 0')
+        local seq = string.sub(payload, 1, 16)
+        if seq <= last then
+          seq = following(last)
+          payload = seq .. string.sub(payload, 17)
+        end
+        last = seq
+        if ext then pend = pend + 1 end
+        redis.call('HSET', H, '\1', state(), id, payload)
+        redis.call('ZADD', Z, seq, id)
+        redis.call('ZADD', P, seq, (ext and 'c' or 's') .. tail(id, seq))
+        if armed then disarm() end
+        trim(8)
+        return seq
+        """);
+
+    /// <summary>Arguments: id, payload, policy, "1" when pending. Returns t (taken), i (ignored) or d (discarded).</summary>
+    public static readonly RedisScript Put = new(Stream + """
+        local id, payload, pending = ARGV[1], ARGV[2], ARGV[4] == '1'
+        local seq = string.sub(payload, 1, 16)
+        local tombs = redis.call('HMGET', T, '*', ns .. '\31' .. id)
+        if (tombs[1] and tombs[1] >= seq) or (tombs[2] and tombs[2] >= seq) then return 'd' end
+        local got = redis.call('HMGET', H, '\1', id)
+        local meta, old = got[1], got[2]
+        if old and string.sub(old, 1, 16) >= seq then return 'i' end
+        local top = meta and redis.call('ZREVRANGE', Z, 0, 0, 'WITHSCORES') or {}
+        local newest = not top[2] or pad(top[2]) < seq
+        if not pending and not old and not newest then return 'i' end
+        read(meta)
+        local armed = ttl > 0 and pend == 0
+        if not meta or shut then open(meta) end
+        if newest then adopt(ARGV[3]) end
+        if last < seq then last = seq end
+        if pending and ext then pend = pend + 1 end
+        redis.call('HSET', H, '\1', state(), id, payload)
+        redis.call('ZADD', Z, seq, id)
+        if pending then redis.call('ZADD', P, seq, (ext and 'c' or 's') .. tail(id, seq)) end
+        if ttl > 0 and pend == 0 then
+          arm()
+        elseif armed then
+          disarm()
+        end
+        trim(8)
+        return 't'
+        """);
+
+    /// <summary>
+    /// Arguments: id and sequence of each save of one stream. Returns 1 when each had its mark, otherwise 0: which of them
+    /// had none is not told.
+    /// </summary>
+    public static readonly RedisScript Settle = new(Stream + """
+        local counted, plain = {}, {}
+        for i = 1, #ARGV, 2 do
+          local mark = tail(ARGV[i], ARGV[i + 1])
+          counted[#counted + 1] = 'c' .. mark
+          plain[#plain + 1] = 's' .. mark
+        end
+        local gone = redis.call('ZREM', P, unpack(counted))
+        local missing = #counted - gone
+        if missing > 0 then missing = missing - redis.call('ZREM', P, unpack(plain)) end
+        if gone > 0 then
+          read(redis.call('HGET', H, '\1'))
+          if ext then
+            pend = math.max(0, pend - gone)
+            if shut then
+              drop()
+            else
+              trim(64 + #counted)
+              redis.call('HSET', H, '\1', state())
+              if pend == 0 and ttl > 0 then arm() end
+            end
+          end
+        end
+        return missing == 0 and 1 or 0
+        """);
+
+    /// <summary>Key: the lease. Arguments: owner, ms. Returns 1 when the owner has it.</summary>
+    public static readonly RedisScript Lease = new("""
+        local owner = redis.call('GET', KEYS[1])
+        if owner and owner ~= ARGV[1] then return 0 end
+        redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+        return 1
+        """);
+
+    /// <summary>Returns the server's time: seconds and microseconds.</summary>
+    public static readonly RedisScript Time = new("return redis.call('TIME')");
+}

@@ -1,0 +1,77 @@
+using AsyncCheckpoints.Caching;
+using Microsoft.Extensions.Logging;
+using Polly;
+using Polly.CircuitBreaker;
+
+namespace AsyncCheckpoints.Saving;
+
+/// <summary>
+/// The cache's leg: initialises the cache when it can first be reached, and stops asking while it is away. An outage is a <see cref="CheckpointUnavailableException"/>.
+/// </summary>
+internal sealed class CacheLink(ICheckpointCache cache, SequenceClock clock, ILogger<CacheLink> logger) : IDisposable
+{
+    private readonly ResiliencePipeline _breaker = Breakers.Create("cache", null, logger);
+    private readonly SemaphoreSlim _initializing = new(1);
+    private volatile bool _isReady;
+
+    /// <summary>Whether the cache has been reached and its layout checked.</summary>
+    public bool IsReady => _isReady;
+
+    /// <summary>Calls the cache.</summary>
+    /// <typeparam name="TState">What the call needs.</typeparam>
+    /// <typeparam name="T">What it returns.</typeparam>
+    /// <param name="call">The call; static, so that it captures nothing.</param>
+    /// <param name="state">What the call needs.</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    /// <exception cref="CheckpointUnavailableException">The cache cannot be reached.</exception>
+    /// <exception cref="InvalidOperationException">The cache has another layout than the options say.</exception>
+    public async ValueTask<T> CallAsync<TState, T>(
+        Func<ICheckpointCache, TState, CancellationToken, Task<T>> call, TState state, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await _breaker.ExecuteAsync(
+                static async (call, cancellationToken) =>
+                {
+                    if (!call.Link._isReady)
+                    {
+                        await call.Link.InitializeAsync(cancellationToken);
+                    }
+
+                    return await call.Call(call.Link.Cache, call.State, cancellationToken);
+                },
+                (Link: this, Call: call, State: state),
+                cancellationToken);
+        }
+        catch (BrokenCircuitException e)
+        {
+            throw new CheckpointUnavailableException("Redis could not be reached a moment ago.", "Check that Redis is running.", e);
+        }
+    }
+
+    /// <summary>Reaches the cache and checks its layout, if that has not been done.</summary>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    public async Task InitializeAsync(CancellationToken cancellationToken)
+    {
+        await _initializing.WaitAsync(cancellationToken);
+        try
+        {
+            if (_isReady)
+            {
+                return;
+            }
+
+            await cache.InitializeAsync(cancellationToken);
+            clock.Synchronize(await cache.GetTimeAsync(cancellationToken));
+            _isReady = true;
+        }
+        finally
+        {
+            _initializing.Release();
+        }
+    }
+
+    public void Dispose() => _initializing.Dispose();
+
+    private ICheckpointCache Cache => cache;
+}

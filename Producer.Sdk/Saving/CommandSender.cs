@@ -1,0 +1,289 @@
+using System.Threading.Channels;
+using AsyncCheckpoints.Caching;
+using AsyncCheckpoints.Contracts;
+using AsyncCheckpoints.Messaging;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using Polly;
+using Polly.CircuitBreaker;
+
+namespace AsyncCheckpoints.Saving;
+
+/// <summary>
+/// The broker's leg. Whatever waits goes into one message, without lingering: while messages are under way, the next one
+/// grows. A message that the broker does not confirm is sent again, with backoff, except for what Redis holds as pending
+/// and nobody insists on: the worker's rescuer takes that from there.
+/// </summary>
+internal sealed class CommandSender : IAsyncDisposable
+{
+    private static readonly TimeSpan MaxBackoff = TimeSpan.FromSeconds(5);
+
+    private readonly Channel<Command> _waiting = Channel.CreateUnbounded<Command>(new() { SingleReader = true });
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly CircuitBreakerStateProvider _circuit = new();
+    private readonly ResiliencePipeline _breaker;
+    private readonly CommandTransport _transport;
+    private readonly BufferBudget _budget;
+    private readonly CheckpointOptions _options;
+    private readonly TimeProvider _time;
+    private readonly ILogger<CommandSender> _logger;
+    private readonly SemaphoreSlim _slots;
+    private readonly Task _loop;
+
+    public CommandSender(
+        CommandTransport transport, BufferBudget budget, IOptions<CheckpointOptions> options, TimeProvider time, ILogger<CommandSender> logger)
+    {
+        _transport = transport;
+        _budget = budget;
+        _options = options.Value;
+        _time = time;
+        _logger = logger;
+        _slots = new SemaphoreSlim(_options.MaxConcurrentSends);
+        _breaker = Breakers.Create("broker", _circuit, logger);
+        _loop = Task.Run(RunAsync);
+    }
+
+    /// <summary>Takes a command, whose room in the buffer is reserved; the sender gives the room back.</summary>
+    /// <param name="command">The command.</param>
+    public void Enqueue(Command command)
+    {
+        if ((command.CanBeRescued && _circuit.CircuitState == CircuitState.Open) || !_waiting.Writer.TryWrite(command))
+        {
+            Finish(command, LeftTo(command));
+        }
+    }
+
+    /// <summary>Stops at once; what has not been sent fails, or is left to the rescuer.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (!_waiting.Writer.TryComplete())
+        {
+            return;
+        }
+
+        await _stopping.CancelAsync();
+        await _loop;
+        for (var i = 0; i < _options.MaxConcurrentSends; i++)
+        {
+            await _slots.WaitAsync();
+        }
+
+        while (_waiting.Reader.TryRead(out var command))
+        {
+            Finish(command, LeftTo(command));
+        }
+
+        _stopping.Dispose();
+        _slots.Dispose();
+    }
+
+    private async Task RunAsync()
+    {
+        try
+        {
+            while (await _waiting.Reader.WaitToReadAsync(_stopping.Token))
+            {
+                await _slots.WaitAsync(_stopping.Token);
+                _ = SendAsync(TakeBatch());
+            }
+        }
+        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+        {
+            // Stopping.
+        }
+    }
+
+    private List<Command> TakeBatch()
+    {
+        var batch = new List<Command>();
+        var bytes = 0L;
+        while (batch.Count < _options.BatchMaxItems && _waiting.Reader.TryPeek(out var next))
+        {
+            if (batch.Count > 0 && bytes + next.Record.Length > _options.BatchMaxBytes)
+            {
+                break;
+            }
+
+            _waiting.Reader.TryRead(out next);
+            batch.Add(next!);
+            bytes += next!.Record.Length;
+        }
+
+        return batch;
+    }
+
+    private async Task SendAsync(List<Command> batch)
+    {
+        try
+        {
+            for (var attempt = 0; ; attempt++)
+            {
+                Drop(batch, command => command.IsAbandoned);
+                if (batch.Count == 0 || await TrySendAsync(batch))
+                {
+                    return;
+                }
+
+                Drop(batch, command => command.CanBeRescued);
+                if (batch.Count == 0)
+                {
+                    return;
+                }
+
+                await Task.Delay(Backoff(attempt), _time, _stopping.Token);
+            }
+        }
+        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+        {
+            Drop(batch, _ => true);
+        }
+        finally
+        {
+            _slots.Release();
+        }
+    }
+
+    private async Task<bool> TrySendAsync(List<Command> batch)
+    {
+        var message = new CheckpointCommands { SchemaVersion = WireFormat.SchemaVersion, CommandId = Guid.CreateVersion7().ToString("N") };
+        var isAwaited = false;
+        foreach (var command in batch)
+        {
+            command.AddTo(message);
+            isAwaited |= command.Wanted == Durability.Persisted;
+        }
+
+        var reply = isAwaited ? _transport.ExpectReply() : null;
+        try
+        {
+            await SendOnceAsync(message, reply);
+        }
+        catch (Exception e) when (e is CheckpointUnavailableException or BrokenCircuitException)
+        {
+            reply?.Dispose();
+            if (e is CheckpointUnavailableException)
+            {
+                Log.SendFailed(_logger, batch.Count, e);
+            }
+
+            return false;
+        }
+
+        if (reply is not null)
+        {
+            _ = AwaitArchivedAsync(message, [.. batch], reply);
+        }
+
+        foreach (var command in batch)
+        {
+            if (command.Wanted != Durability.Persisted)
+            {
+                command.TryComplete(Durability.Queued);
+            }
+
+            _budget.Release(command.Room);
+        }
+
+        return true;
+    }
+
+    private async Task SendOnceAsync(CheckpointCommands message, ArchivedReply? reply)
+    {
+        await _breaker.ExecuteAsync(
+            async cancellationToken =>
+            {
+                using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+                timeout.CancelAfter(_options.BrokerTimeout);
+                await _transport.SendAsync(message, reply, timeout.Token);
+            },
+            _stopping.Token);
+    }
+
+    /// <summary>
+    /// Waits for the commit of what is on the queue already. A lost answer is asked for by sending the message again: its
+    /// command id makes that harmless.
+    /// </summary>
+    private async Task AwaitArchivedAsync(CheckpointCommands message, List<Command> batch, ArchivedReply reply)
+    {
+        using (reply)
+        {
+            var started = _time.GetTimestamp();
+            var patience = TimeSpan.FromSeconds(2);
+            CommandsArchived? answer = null;
+            while ((answer = await reply.WaitAsync(patience, _time)) is null && _time.GetElapsedTime(started) < _options.SaveTimeout)
+            {
+                patience *= 2;
+                try
+                {
+                    await SendOnceAsync(message, reply);
+                }
+                catch (Exception e) when (e is CheckpointUnavailableException or BrokenCircuitException or OperationCanceledException)
+                {
+                    // The message is on the queue; only the second copy is not.
+                }
+            }
+
+            if (answer is not null)
+            {
+                CompleteArchived(batch, answer);
+            }
+            else
+            {
+                batch.ForEach(command => command.TryFail(new CheckpointUnavailableException(
+                    $"The archive did not confirm '{command.Key}' within {_options.SaveTimeout}; it is queued and will be archived.",
+                    "Check that a worker is running and that its archive can be reached.") { Key = command.Key }));
+            }
+        }
+    }
+
+    private static void CompleteArchived(List<Command> batch, CommandsArchived answer)
+    {
+        var saves = batch.FindAll(command => command.Kind == PendingKind.Save);
+        foreach (var rejection in answer.Rejections.Where(rejection => rejection.Index >= 0 && rejection.Index < saves.Count))
+        {
+            var key = saves[rejection.Index].Key;
+            saves[rejection.Index].TryFail(
+                new CheckpointException($"The archive refused '{key}': {rejection.Reason}", isTransient: false) { Key = key });
+        }
+
+        batch.ForEach(command => command.TryComplete(Durability.Persisted));
+    }
+
+    private void Drop(List<Command> batch, Predicate<Command> match)
+    {
+        foreach (var command in batch.FindAll(match))
+        {
+            Finish(command, LeftTo(command));
+        }
+
+        batch.RemoveAll(match);
+    }
+
+    private void Finish(Command command, Exception? failure)
+    {
+        if (failure is null)
+        {
+            command.TryComplete(Durability.Cached);
+        }
+        else
+        {
+            Log.Lost(_logger, command.Kind, command.Wanted);
+            command.TryFail(failure);
+        }
+
+        _budget.Release(command.Room);
+    }
+
+    /// <summary>Null: Redis has it and the rescuer will bring it to the archive.</summary>
+    private static CheckpointUnavailableException? LeftTo(Command command) => command.CanBeRescued
+        ? null
+        : new CheckpointUnavailableException(
+            command.IsCached
+                ? $"The broker cannot be reached; '{command.Key}' is held by Redis and will be archived from there."
+                : $"Neither Redis nor the broker took '{command.Key}'.",
+            "Check that RabbitMQ can be reached.") { Key = command.Key };
+
+    // Full jitter: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+    private static TimeSpan Backoff(int attempt) => Random.Shared.NextDouble() * TimeSpan.FromMilliseconds(
+        Math.Min(MaxBackoff.TotalMilliseconds, 100 * Math.Pow(2, Math.Min(attempt, 10))));
+}

@@ -1,0 +1,264 @@
+using System.Threading.Channels;
+using AsyncCheckpoints.Worker.Diagnostics;
+using AsyncCheckpoints.Worker.Storage;
+using Microsoft.Extensions.Options;
+
+namespace AsyncCheckpoints.Worker.Archiving;
+
+/// <summary>
+/// Group commit: whatever waits at the moment becomes one transaction, without lingering; while it commits, the next one
+/// grows. An outage of the archive is waited out. A batch that the archive refuses for good is halved until the
+/// message, and then the checkpoint, that it refuses stands alone; that one becomes a dead letter.
+/// </summary>
+internal sealed class ArchiveWriter : BackgroundService
+{
+    private static readonly TimeSpan MaxBackoff = TimeSpan.FromSeconds(5);
+    private readonly Channel<Waiting> _waiting = Channel.CreateUnbounded<Waiting>();
+    private readonly ICheckpointArchive _archive;
+    private readonly ArchiveState _state;
+    private readonly PendingSettler _settler;
+    private readonly WorkerOptions _options;
+    private readonly TimeProvider _time;
+    private readonly WorkerMetrics _metrics;
+    private readonly ILogger<ArchiveWriter> _logger;
+
+    public ArchiveWriter(
+        ICheckpointArchive archive,
+        ArchiveState state,
+        PendingSettler settler,
+        IOptions<WorkerOptions> options,
+        TimeProvider time,
+        WorkerMetrics metrics,
+        ILogger<ArchiveWriter> logger)
+    {
+        _archive = archive;
+        _state = state;
+        _settler = settler;
+        _options = options.Value;
+        _time = time;
+        _metrics = metrics;
+        _logger = logger;
+    }
+
+    /// <summary>Raised when a transaction has left something in the outbox.</summary>
+    public event Action? OutboxFilled;
+
+    /// <summary>Archives; completes when the transaction has committed.</summary>
+    /// <param name="commands">What to archive.</param>
+    /// <param name="cancellationToken">
+    /// Withdraws what is not being committed yet. What is, completes in any case.
+    /// </param>
+    public async Task WriteAsync(IncomingCommands commands, CancellationToken cancellationToken)
+    {
+        var waiting = new Waiting(commands, cancellationToken);
+        if (!_waiting.Writer.TryWrite(waiting))
+        {
+            throw new OperationCanceledException("The worker is stopping.");
+        }
+
+        await using var registration = cancellationToken.UnsafeRegister(static state => ((Waiting)state!).TryWithdraw(), waiting);
+        await waiting.Committed.Task;
+    }
+
+    /// <summary>Lets what has been handed in commit, then stops.</summary>
+    /// <param name="cancellationToken">The end of patience.</param>
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        _waiting.Writer.TryComplete();
+        try
+        {
+            await (ExecuteTask ?? Task.CompletedTask).WaitAsync(cancellationToken);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            // Uncommitted messages go back to the queue.
+        }
+
+        await base.StopAsync(cancellationToken);
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        await MigrateAsync(stoppingToken);
+        var writers = Math.Min(_options.Writers, _archive.MaxWriters);
+        await Task.WhenAll(Enumerable.Range(0, writers).Select(_ => WriteBatchesAsync(stoppingToken)));
+        while (_waiting.Reader.TryRead(out var waiting))
+        {
+            waiting.TryWithdraw();
+        }
+    }
+
+    private async Task MigrateAsync(CancellationToken stoppingToken)
+    {
+        for (var attempt = 0; ; attempt++)
+        {
+            try
+            {
+                var applied = await _archive.MigrateAsync(stoppingToken);
+                _state.Migrated(applied);
+                return;
+            }
+            catch (Exception e) when (!stoppingToken.IsCancellationRequested && TransientErrors.IsTransient(e))
+            {
+                _state.Failed(e);
+                await Task.Delay(Backoff(attempt), _time, stoppingToken);
+            }
+        }
+    }
+
+    private async Task WriteBatchesAsync(CancellationToken stoppingToken)
+    {
+        try
+        {
+            while (await _waiting.Reader.WaitToReadAsync(stoppingToken))
+            {
+                var batch = TakeBatch();
+                if (batch.Count > 0)
+                {
+                    await CommitAsync(batch, stoppingToken);
+                }
+            }
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            // Stopping.
+        }
+    }
+
+    private List<Waiting> TakeBatch()
+    {
+        var batch = new List<Waiting>();
+        var (items, bytes) = (0, 0L);
+        while (items < _options.BatchMaxItems && bytes < _options.BatchMaxBytes && _waiting.Reader.TryRead(out var next))
+        {
+            if (next.TryTake())
+            {
+                batch.Add(next);
+                items += next.Commands.Size;
+                bytes += next.Commands.Bytes;
+            }
+        }
+
+        return batch;
+    }
+
+    private async Task CommitAsync(List<Waiting> batch, CancellationToken stoppingToken)
+    {
+        for (var attempt = 0; ; attempt++)
+        {
+            var started = _time.GetTimestamp();
+            try
+            {
+                var commit = await _archive.CommitAsync(
+                    new ArchiveBatch(batch.ConvertAll(waiting => waiting.Commands.Command), [.. batch.SelectMany(waiting => waiting.Commands.DeadLetters)]),
+                    stoppingToken);
+                _state.Succeeded();
+                await CompleteAsync(batch, commit, _time.GetElapsedTime(started), stoppingToken);
+                return;
+            }
+            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+            {
+                batch.ForEach(waiting => waiting.TryCancel());
+                throw;
+            }
+            catch (Exception e) when (TransientErrors.IsTransient(e))
+            {
+                _state.Failed(e);
+                batch.RemoveAll(waiting => waiting.TryGiveBack());
+                if (batch.Count == 0)
+                {
+                    return;
+                }
+
+                await Task.Delay(Backoff(attempt), _time, stoppingToken);
+            }
+            catch (Exception e)
+            {
+                await IsolateAsync(batch, e, stoppingToken);
+                return;
+            }
+        }
+    }
+
+    private async Task IsolateAsync(List<Waiting> batch, Exception reason, CancellationToken stoppingToken)
+    {
+        if (batch.Count > 1)
+        {
+            var half = batch.Count / 2;
+            await CommitAsync(batch[..half], stoppingToken);
+            await CommitAsync(batch[half..], stoppingToken);
+            return;
+        }
+
+        var commands = batch[0].Commands;
+        if (Poison.TrySplit(commands, reason) is not { } parts)
+        {
+            Log.ArchiveRefused(_logger, reason);
+            batch[0].TryFail(reason);
+            return;
+        }
+
+        foreach (var part in parts)
+        {
+            await CommitAsync([new Waiting(part, CancellationToken.None)], stoppingToken);
+        }
+
+        batch[0].TryComplete();
+        await _settler.EnqueueAsync([commands], stoppingToken);
+    }
+
+    private async Task CompleteAsync(List<Waiting> batch, ArchiveCommit commit, TimeSpan elapsed, CancellationToken stoppingToken)
+    {
+        if (commit.Archived + commit.Deleted > 0 || batch.Exists(waiting => waiting.Commands.Command.Saves.Any(save => save.Uncached)))
+        {
+            OutboxFilled?.Invoke();
+        }
+
+        _metrics.Archived(batch.ConvertAll(waiting => waiting.Commands), elapsed);
+        Log.Archived(_logger, commit.Archived, commit.Deleted, batch.Count, elapsed.TotalMilliseconds);
+        batch.ForEach(waiting => waiting.TryComplete());
+        await _settler.EnqueueAsync(batch.ConvertAll(waiting => waiting.Commands), stoppingToken);
+    }
+
+    private static TimeSpan Backoff(int attempt) => Random.Shared.NextDouble() * TimeSpan.FromMilliseconds(
+        Math.Min(MaxBackoff.TotalMilliseconds, 100 * Math.Pow(2, Math.Min(attempt, 10))));
+
+    /// <summary>Commands and the promise that they get committed.</summary>
+    internal sealed class Waiting(IncomingCommands commands, CancellationToken cancellationToken)
+    {
+        private int _taken;
+
+        public IncomingCommands Commands => commands;
+
+        public TaskCompletionSource Committed { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        /// <summary>Claims them for a transaction.</summary>
+        public bool TryTake() => Interlocked.Exchange(ref _taken, 1) == 0;
+
+        /// <summary>Takes them back while no transaction has them.</summary>
+        public void TryWithdraw()
+        {
+            if (TryTake())
+            {
+                TryCancel();
+            }
+        }
+
+        /// <summary>Between two attempts: takes them back when their owner does not want to wait any longer.</summary>
+        public bool TryGiveBack()
+        {
+            if (cancellationToken.IsCancellationRequested)
+            {
+                TryCancel();
+            }
+
+            return cancellationToken.IsCancellationRequested;
+        }
+
+        public void TryComplete() => Committed.TrySetResult();
+
+        public void TryCancel() => Committed.TrySetCanceled(CancellationToken.None);
+
+        public void TryFail(Exception exception) => Committed.TrySetException(exception);
+    }
+}

@@ -1,0 +1,181 @@
+using AsyncCheckpoints.Caching;
+using AsyncCheckpoints.Contracts;
+using AsyncCheckpoints.Worker.Storage;
+using Google.Protobuf;
+using WireFormat = AsyncCheckpoints.Contracts.WireFormat;
+
+namespace AsyncCheckpoints.Worker.Archiving;
+
+/// <summary>
+/// Checks a message item by item: what is valid goes to the archive, what is not becomes a dead letter with its reason,
+/// and does not hold up its neighbours.
+/// </summary>
+internal sealed class CommandReader(int maxStateBytes)
+{
+    /// <summary>The body of a dead letter that holds one save.</summary>
+    public const string SaveContentType = "application/x-protobuf; message=SaveCheckpoint";
+    private const string DeletionContentType = "application/x-protobuf; message=CheckpointCommands";
+
+    /// <summary>Reads a message.</summary>
+    /// <param name="message">The message.</param>
+    /// <exception cref="CheckpointFormatException">The message as a whole is not of this version, or has no command id.</exception>
+    public IncomingCommands Read(CheckpointCommands message)
+    {
+        WireFormat.RequireReadable(message.SchemaVersion);
+        if (message.CommandId.Length is 0 or > CheckpointLimits.MaxIdLength || message.CommandId.Contains('\0', StringComparison.Ordinal))
+        {
+            throw new CheckpointFormatException(
+                $"The message's command_id has {message.CommandId.Length} characters; 1 to {CheckpointLimits.MaxIdLength} without U+0000 are allowed.");
+        }
+
+        var saves = new List<ArchiveSave>(message.Saves.Count);
+        var marks = new List<PendingMark>(message.Saves.Count + message.Deletes.Count + message.Clears.Count);
+        var tombstones = new List<Tombstone>(message.Deletes.Count + message.Clears.Count);
+        var letters = new List<DeadLetter>();
+        var rejections = new List<Rejection>();
+        var bytes = 0L;
+        for (var i = 0; i < message.Saves.Count; i++)
+        {
+            var save = message.Saves[i];
+            try
+            {
+                saves.Add(ReadSave(save.Record, save.Sequence, !save.Cached, i));
+                bytes += save.Record.Length;
+                AddMark(marks, save.Cached, PendingKind.Save, saves[^1].Checkpoint.Key, save.Sequence, save.Cache);
+            }
+            catch (CheckpointFormatException e)
+            {
+                rejections.Add(new Rejection { Index = i, Reason = e.Message });
+                var key = TryReadKey(save.Record);
+                letters.Add(new DeadLetter($"{message.CommandId}:{i}", e.Message, SaveContentType, save.ToByteArray(), key?.ExecutionId));
+                if (key is not null)
+                {
+                    AddMark(marks, save.Cached, PendingKind.Save, key.Value, save.Sequence, save.Cache);
+                }
+            }
+        }
+
+        var position = message.Saves.Count;
+        foreach (var delete in message.Deletes)
+        {
+            var key = new CheckpointKey(delete.ExecutionId, delete.Namespace, delete.Id);
+            if (TryReject(key, delete.Sequence, $"{message.CommandId}:{position++}", () => new CheckpointCommands { Deletes = { delete } }) is { } letter)
+            {
+                letters.Add(letter);
+                continue;
+            }
+
+            tombstones.Add(new Tombstone(key.ExecutionId, key.Namespace, key.Id, delete.Sequence, !delete.Cached));
+            AddMark(marks, delete.Cached, PendingKind.Delete, key, delete.Sequence, null);
+        }
+
+        foreach (var clear in message.Clears)
+        {
+            var key = new CheckpointKey(clear.ExecutionId, "-");
+            if (TryReject(key, clear.Sequence, $"{message.CommandId}:{position++}", () => new CheckpointCommands { Clears = { clear } }) is { } letter)
+            {
+                letters.Add(letter);
+                continue;
+            }
+
+            tombstones.Add(new Tombstone(clear.ExecutionId, null, null, clear.Sequence, !clear.Cached));
+            AddMark(marks, clear.Cached, PendingKind.Clear, new CheckpointKey(clear.ExecutionId, ""), clear.Sequence, null);
+        }
+
+        return new IncomingCommands(
+            new ArchiveCommand(message.CommandId, saves, tombstones), letters, rejections, marks, position, bytes);
+    }
+
+    /// <summary>Reads what a rescue found.</summary>
+    /// <param name="entries">Pending entries.</param>
+    public IncomingCommands Read(IReadOnlyList<PendingEntry> entries)
+    {
+        var saves = new List<ArchiveSave>(entries.Count);
+        var tombstones = new List<Tombstone>();
+        var letters = new List<DeadLetter>();
+        var bytes = 0L;
+        foreach (var (mark, record) in entries)
+        {
+            switch (mark.Kind)
+            {
+                case PendingKind.Delete:
+                    tombstones.Add(new Tombstone(mark.Key.ExecutionId, mark.Key.Namespace, mark.Key.Id, mark.Sequence, false));
+                    break;
+                case PendingKind.Clear:
+                    tombstones.Add(new Tombstone(mark.Key.ExecutionId, null, null, mark.Sequence, false));
+                    break;
+                case PendingKind.Save when record.Length > 0:
+                    try
+                    {
+                        saves.Add(ReadSave(UnsafeByteOperations.UnsafeWrap(record), mark.Sequence, false, 0));
+                        bytes += record.Length;
+                    }
+                    catch (CheckpointFormatException e)
+                    {
+                        var save = new SaveCheckpoint { Sequence = mark.Sequence, Record = UnsafeByteOperations.UnsafeWrap(record), Cached = true };
+                        letters.Add(new DeadLetter(
+                            $"rescue:{mark.Sequence}:{mark.Key}", e.Message, SaveContentType, save.ToByteArray(), mark.Key.ExecutionId));
+                    }
+
+                    break;
+            }
+        }
+
+        return new IncomingCommands(
+            new ArchiveCommand(null, saves, tombstones), letters, [], [.. entries.Select(entry => entry.Mark)], entries.Count, bytes);
+    }
+
+    private static void AddMark(
+        List<PendingMark> marks, bool isCached, PendingKind kind, CheckpointKey key, long sequence, CachePolicy? policy)
+    {
+        if (isCached)
+        {
+            marks.Add(new PendingMark(kind, key, sequence, CachePolicies.FromWire(policy)));
+        }
+    }
+
+    private static DeadLetter? TryReject(CheckpointKey key, long sequence, string id, Func<CheckpointCommands> body)
+    {
+        try
+        {
+            CheckpointLimits.Validate(key);
+            RequireSequence(sequence);
+            return null;
+        }
+        catch (Exception e) when (e is ArgumentException or CheckpointFormatException)
+        {
+            return new DeadLetter(id, e.Message, DeletionContentType, body().ToByteArray(), null);
+        }
+    }
+
+    private static void RequireSequence(long sequence)
+    {
+        // Exact as a double, which is what Redis's sorted sets hold.
+        if (sequence is < 1 or > (1L << 53) - 1)
+        {
+            throw new CheckpointFormatException($"The sequence is {sequence}; 1 to 2^53 - 1 are allowed.");
+        }
+    }
+
+    private static CheckpointKey? TryReadKey(ByteString record)
+    {
+        try
+        {
+            var fields = CheckpointCodec.Parse(record.Span);
+            var key = new CheckpointKey(fields.ExecutionId, fields.Namespace, fields.Id);
+            CheckpointLimits.Validate(key);
+            return key;
+        }
+        catch (Exception e) when (e is ArgumentException or CheckpointFormatException)
+        {
+            return null;
+        }
+    }
+
+    private ArchiveSave ReadSave(ByteString record, long sequence, bool isUncached, int position)
+    {
+        RequireSequence(sequence);
+        var fields = CheckpointCodec.Parse(record.Span);
+        return new ArchiveSave(CheckpointCodec.Decode(fields, sequence, maxStateBytes), fields.StateSha256.Memory, isUncached, position);
+    }
+}

@@ -1,0 +1,26 @@
+namespace AsyncCheckpoints.Worker.Archiving;
+
+/// <summary>Event ids 2000 to 2099.</summary>
+internal static partial class Log
+{
+    [LoggerMessage(2000, LogLevel.Debug, "Archived {Count} checkpoints and {Deleted} deletions from {Messages} messages in {ElapsedMs} ms")]
+    public static partial void Archived(ILogger logger, int count, int deleted, int messages, double elapsedMs);
+
+    [LoggerMessage(2001, LogLevel.Warning, "The archive ({Archive}) is away; its messages wait and will be retried")]
+    public static partial void ArchiveIsAway(ILogger logger, string archive, Exception exception);
+
+    [LoggerMessage(2002, LogLevel.Information, "The archive ({Archive}) is back after {OutageMs} ms")]
+    public static partial void ArchiveIsBack(ILogger logger, string archive, double outageMs);
+
+    [LoggerMessage(2003, LogLevel.Information, "The archive ({Archive}) is up to date; {Count} migrations were applied")]
+    public static partial void Migrated(ILogger logger, string archive, int count);
+
+    [LoggerMessage(2004, LogLevel.Error, "The archive refused a message that has no checkpoint to take out")]
+    public static partial void ArchiveRefused(ILogger logger, Exception exception);
+
+    [LoggerMessage(2005, LogLevel.Warning, "{Count} pending marks could not be settled; the rescuer will meet them again")]
+    public static partial void SettleFailed(ILogger logger, int count, Exception exception);
+
+    [LoggerMessage(2006, LogLevel.Information, "Redis had lost {Count} checkpoints that were just archived; the latest of each stream was put back")]
+    public static partial void PutBack(ILogger logger, int count);
+}

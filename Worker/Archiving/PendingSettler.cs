@@ -1,0 +1,101 @@
+using System.Threading.Channels;
+using AsyncCheckpoints.Caching;
+using AsyncCheckpoints.Contracts;
+using AsyncCheckpoints.Saving;
+
+namespace AsyncCheckpoints.Worker.Archiving;
+
+/// <summary>
+/// After the commit: removes pending marks from Redis, many at a time, and puts back what Redis has lost in between.
+/// Should it fail or die before that, the rescuer finds the marks and archives the same again, which changes nothing.
+/// </summary>
+internal sealed class PendingSettler(CacheLink cache, ILogger<PendingSettler> logger) : BackgroundService
+{
+    // Few: when Redis is slow the writers wait instead of piling up states.
+    private readonly Channel<IReadOnlyList<IncomingCommands>> _committed = Channel.CreateBounded<IReadOnlyList<IncomingCommands>>(8);
+
+    /// <summary>Hands over what is committed; waits while Redis is behind.</summary>
+    /// <param name="committed">The messages.</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    public ValueTask EnqueueAsync(IReadOnlyList<IncomingCommands> committed, CancellationToken cancellationToken) =>
+        _committed.Writer.WriteAsync(committed, cancellationToken);
+
+    /// <summary>Settles what is left, then stops.</summary>
+    /// <param name="cancellationToken">The end of patience.</param>
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        _committed.Writer.TryComplete();
+        try
+        {
+            await (ExecuteTask ?? Task.CompletedTask).WaitAsync(cancellationToken);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            // The rescuer meets what is left.
+        }
+
+        await base.StopAsync(cancellationToken);
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        while (await _committed.Reader.WaitToReadAsync(stoppingToken))
+        {
+            var committed = new List<IncomingCommands>();
+            while (_committed.Reader.TryRead(out var more))
+            {
+                committed.AddRange(more);
+            }
+
+            await SettleAsync(committed, stoppingToken);
+        }
+    }
+
+    private async Task SettleAsync(List<IncomingCommands> committed, CancellationToken stoppingToken)
+    {
+        var marks = committed.SelectMany(commands => commands.Marks).ToList();
+        if (marks.Count == 0)
+        {
+            return;
+        }
+
+        try
+        {
+            var lost = await cache.CallAsync(
+                static (cache, marks, cancellationToken) => cache.SettleAsync(marks, cancellationToken), marks, stoppingToken);
+            if (lost.Count > 0)
+            {
+                await PutBackAsync(lost, committed, stoppingToken);
+            }
+        }
+        catch (Exception e) when (e is CheckpointException or InvalidOperationException)
+        {
+            Log.SettleFailed(logger, marks.Count, e);
+        }
+    }
+
+    private async Task PutBackAsync(IReadOnlyList<PendingMark> lost, List<IncomingCommands> committed, CancellationToken stoppingToken)
+    {
+        var saves = committed.SelectMany(commands => commands.Command.Saves)
+            .ToLookup(save => (save.Checkpoint.Key, save.Checkpoint.Sequence), save => save.Checkpoint);
+        var count = 0;
+        foreach (var stream in lost.Where(mark => mark.Kind == PendingKind.Save).GroupBy(mark => (mark.Key.ExecutionId, mark.Key.Namespace)))
+        {
+            var mark = stream.MaxBy(mark => mark.Sequence);
+            if (saves[(mark.Key, mark.Sequence)].FirstOrDefault() is { } checkpoint)
+            {
+                var put = await cache.CallAsync(
+                    static (cache, call, cancellationToken) =>
+                        cache.PutAsync(CheckpointCodec.Encode(call.Checkpoint), call.Checkpoint.Sequence, call.Policy, false, cancellationToken),
+                    (Checkpoint: checkpoint, mark.Policy),
+                    stoppingToken);
+                count += put == CachePut.Taken ? 1 : 0;
+            }
+        }
+
+        if (count > 0)
+        {
+            Log.PutBack(logger, count);
+        }
+    }
+}

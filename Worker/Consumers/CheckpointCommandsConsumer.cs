@@ -1,0 +1,63 @@
+using AsyncCheckpoints.Contracts;
+using AsyncCheckpoints.Worker.Archiving;
+using AsyncCheckpoints.Worker.Storage;
+using Google.Protobuf;
+using MassTransit;
+using WireFormat = AsyncCheckpoints.Contracts.WireFormat;
+
+namespace AsyncCheckpoints.Worker.Consumers;
+
+/// <summary>
+/// Hands a message to the archive and acknowledges it after the commit. A message that cannot be read as a whole becomes
+/// one dead letter.
+/// </summary>
+internal sealed class CheckpointCommandsConsumer(
+    ArchiveWriter writer, CommandReader reader, ConsumptionGate gate, ILogger<CheckpointCommandsConsumer> logger) : IConsumer<CheckpointCommands>
+{
+    public async Task Consume(ConsumeContext<CheckpointCommands> context)
+    {
+        var commands = Read(context);
+        using (var withdrawn = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, gate.Closing))
+        {
+            await writer.WriteAsync(commands, withdrawn.Token);
+        }
+
+        if (context.ResponseAddress is not null)
+        {
+            await RespondAsync(context, commands);
+        }
+    }
+
+    private IncomingCommands Read(ConsumeContext<CheckpointCommands> context)
+    {
+        var message = context.Message;
+        try
+        {
+            return reader.Read(message);
+        }
+        catch (CheckpointFormatException e)
+        {
+            Log.Refused(logger, e.Message);
+            var id = message.CommandId.Length is > 0 and <= CheckpointLimits.MaxIdLength ? message.CommandId : $"{context.MessageId}";
+            var letter = new DeadLetter(
+                $"message:{id}".Replace('\0', '?'), e.Message, WireFormat.ContentType.MediaType, message.ToByteArray(), null);
+            var rejections = message.Saves.Select((_, i) => new Rejection { Index = i, Reason = e.Message }).ToList();
+            return new IncomingCommands(new ArchiveCommand(null, [], []), [letter], rejections, [], 1, letter.Body.Length);
+        }
+    }
+
+    /// <summary>The commit stands whether or not its sender hears of it.</summary>
+    private async Task RespondAsync(ConsumeContext<CheckpointCommands> context, IncomingCommands commands)
+    {
+        try
+        {
+            var answer = new CommandsArchived { SchemaVersion = WireFormat.SchemaVersion };
+            answer.Rejections.AddRange(commands.Rejections);
+            await context.RespondAsync(answer);
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            Log.AnswerFailed(logger, e);
+        }
+    }
+}

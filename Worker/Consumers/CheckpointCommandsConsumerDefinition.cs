@@ -1,0 +1,39 @@
+using AsyncCheckpoints.Messaging;
+using MassTransit;
+using Microsoft.Extensions.Options;
+
+namespace AsyncCheckpoints.Worker.Consumers;
+
+/// <summary>
+/// The command queue as <see cref="RabbitMqTopology"/> declares it. Group commit lives behind the consumer, so every
+/// message that the broker hands out is consumed at the same time.
+/// </summary>
+internal sealed class CheckpointCommandsConsumerDefinition : ConsumerDefinition<CheckpointCommandsConsumer>
+{
+    private readonly WorkerOptions _options;
+    private readonly QueueNames _names;
+
+    public CheckpointCommandsConsumerDefinition(IOptions<WorkerOptions> options, IOptions<CheckpointOptions> checkpoints)
+    {
+        _options = options.Value;
+        _names = new QueueNames(checkpoints.Value.Prefix);
+        EndpointName = _names.Commands;
+    }
+
+    protected override void ConfigureConsumer(
+        IReceiveEndpointConfigurator endpoint, IConsumerConfigurator<CheckpointCommandsConsumer> consumer, IRegistrationContext context)
+    {
+        endpoint.PrefetchCount = _options.Prefetch;
+        endpoint.ConcurrentMessageLimit = _options.Prefetch;
+        endpoint.ConfigureConsumeTopology = false;
+        endpoint.ConfigureError(pipe => pipe.UseFilter(new UnreadableMessageFilter(context.GetRequiredService<Archiving.ArchiveWriter>())));
+        endpoint.ConfigureDeadLetter(pipe => pipe.UseFilter(new UnreadableMessageFilter(context.GetRequiredService<Archiving.ArchiveWriter>())));
+        if (endpoint is IRabbitMqReceiveEndpointConfigurator rabbit)
+        {
+            foreach (var (name, value) in RabbitMqTopology.CommandQueueArguments(_names))
+            {
+                rabbit.SetQueueArgument(name, value);
+            }
+        }
+    }
+}

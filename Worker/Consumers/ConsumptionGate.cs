@@ -1,0 +1,104 @@
+using AsyncCheckpoints.Worker.Archiving;
+using AsyncCheckpoints.Worker.Storage;
+using MassTransit;
+using Microsoft.Extensions.Options;
+
+namespace AsyncCheckpoints.Worker.Consumers;
+
+/// <summary>
+/// When the archive stays away, gives the messages in hand back to the broker and stops consuming until it answers. The
+/// broker would otherwise take them back by itself after its consumer timeout, again and again.
+/// </summary>
+internal sealed class ConsumptionGate(
+    ICheckpointArchive archive, ArchiveState state, IOptions<WorkerOptions> options, TimeProvider time, ILogger<ConsumptionGate> logger)
+    : BackgroundService, IReceiveEndpointObserver
+{
+    private static readonly TimeSpan PingInterval = TimeSpan.FromSeconds(1);
+    private volatile IReceiveEndpoint? _endpoint;
+    private CancellationTokenSource _closing = new();
+
+    /// <summary>Cancelled when what has not been committed goes back to the broker.</summary>
+    public CancellationToken Closing => Volatile.Read(ref _closing).Token;
+
+    /// <summary>Whether the worker consumes.</summary>
+    public bool IsOpen { get; private set; } = true;
+
+    public Task Ready(ReceiveEndpointReady ready)
+    {
+        _endpoint = ready.ReceiveEndpoint;
+        return Task.CompletedTask;
+    }
+
+    public Task Stopping(ReceiveEndpointStopping stopping) => Task.CompletedTask;
+
+    public Task Completed(ReceiveEndpointCompleted completed) => Task.CompletedTask;
+
+    public Task Faulted(ReceiveEndpointFaulted faulted) => Task.CompletedTask;
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        while (true)
+        {
+            var changed = state.WhenChanged;
+            if (state.Outage is not { } outage)
+            {
+                await changed.WaitAsync(stoppingToken);
+                continue;
+            }
+
+            if (outage < options.Value.PauseAfter)
+            {
+                await Task.WhenAny(changed, Task.Delay(options.Value.PauseAfter - outage, time, stoppingToken));
+                stoppingToken.ThrowIfCancellationRequested();
+                continue;
+            }
+
+            if (_endpoint is not { } endpoint)
+            {
+                await changed.WaitAsync(stoppingToken);
+                continue;
+            }
+
+            await PauseAsync(endpoint, stoppingToken);
+        }
+    }
+
+    private async Task PauseAsync(IReceiveEndpoint endpoint, CancellationToken stoppingToken)
+    {
+        IsOpen = false;
+        Log.Paused(logger, state.Outage?.TotalMilliseconds ?? 0);
+        var stopped = endpoint.Stop(stoppingToken);
+        var closing = Interlocked.Exchange(ref _closing, new CancellationTokenSource());
+        await closing.CancelAsync();
+        closing.Dispose();
+        await stopped;
+        while (state.Outage is not null && !await TryPingAsync(stoppingToken))
+        {
+            await Task.Delay(PingInterval, time, stoppingToken);
+        }
+
+        state.Succeeded();
+        endpoint.Start(stoppingToken);
+        IsOpen = true;
+        Log.Resumed(logger);
+    }
+
+    private async Task<bool> TryPingAsync(CancellationToken stoppingToken)
+    {
+        try
+        {
+            await archive.PingAsync(stoppingToken);
+            return true;
+        }
+        catch (Exception) when (!stoppingToken.IsCancellationRequested)
+        {
+            return false; // Said once, when it went away.
+        }
+    }
+
+    public override void Dispose()
+    {
+        _closing.Dispose();
+        base.Dispose();
+    }
+}

@@ -1,0 +1,76 @@
+using AsyncCheckpoints.Contracts;
+using AsyncCheckpoints.Worker.Archiving;
+using AsyncCheckpoints.Worker.Storage;
+using Google.Protobuf;
+using MassTransit;
+using WireFormat = AsyncCheckpoints.Contracts.WireFormat;
+
+namespace AsyncCheckpoints.Worker.Consumers;
+
+/// <summary>Answers the reads that Redis could not.</summary>
+internal sealed class FindConsumer(ICheckpointArchive archive, ArchiveState state, ILogger<FindConsumer> logger)
+    : IConsumer<FindCheckpoints>, IConsumer<FindExecutions>
+{
+    // An answer is one message; a page ends before it gets larger than the largest state.
+    private const long MaxAnswerBytes = 16 * 1024 * 1024;
+
+    public Task Consume(ConsumeContext<FindCheckpoints> context) => AnswerAsync(context, async request =>
+    {
+        WireFormat.RequireReadable(request.SchemaVersion);
+        var query = new CheckpointQuery
+        {
+            ExecutionId = request.ExecutionId,
+            Namespace = request.HasNamespace ? request.Namespace : null,
+            ParentId = request.HasParentId ? request.ParentId : null,
+            NodeName = request.HasNodeName ? request.NodeName : null,
+            Metadata = CheckpointCodec.ParseMetadata(request.MetadataJson),
+            AfterSequence = request.HasAfterSequence ? request.AfterSequence : null,
+            BeforeSequence = request.HasBeforeSequence ? request.BeforeSequence : null,
+            Limit = request.Limit,
+            OldestFirst = request.OldestFirst,
+            IncludeState = request.IncludeState,
+        };
+        CheckpointLimits.Validate(query);
+        ListPosition? after = request.After is { } position ? new ListPosition(position.Sequence, position.Namespace, position.Id) : null;
+        var page = await archive.FindAsync(query, request.HasId ? request.Id : null, after, MaxAnswerBytes, context.CancellationToken);
+        var answer = new CheckpointsFound { SchemaVersion = WireFormat.SchemaVersion, HasMore = page.HasMore };
+        answer.Items.AddRange(page.Items.Select(checkpoint => new FoundCheckpoint
+        {
+            Sequence = checkpoint.Sequence,
+            Record = UnsafeByteOperations.UnsafeWrap(CheckpointCodec.Encode(checkpoint).Record),
+        }));
+        return answer;
+    });
+
+    public Task Consume(ConsumeContext<FindExecutions> context) => AnswerAsync(context, async request =>
+    {
+        WireFormat.RequireReadable(request.SchemaVersion);
+        CheckpointLimits.ValidateText(request.Prefix, nameof(request.Prefix), minimum: 0);
+        CheckpointLimits.ValidateText(request.After, nameof(request.After), minimum: 0);
+        var limit = request.Limit is >= 1 and <= CheckpointQuery.MaxLimit
+            ? request.Limit
+            : throw new ArgumentException($"Limit is {request.Limit}; 1 to {CheckpointQuery.MaxLimit} are allowed.", nameof(context));
+        var found = await archive.FindExecutionsAsync(
+            request.Prefix, request.After.Length > 0 ? request.After : null, limit + 1, context.CancellationToken);
+        var answer = new ExecutionsFound { SchemaVersion = WireFormat.SchemaVersion, HasMore = found.Count > limit };
+        answer.ExecutionIds.AddRange(found.Take(limit));
+        return answer;
+    });
+
+    private async Task AnswerAsync<TRequest, TAnswer>(ConsumeContext<TRequest> context, Func<TRequest, Task<TAnswer>> find)
+        where TRequest : class
+        where TAnswer : class
+    {
+        try
+        {
+            await state.WhenMigrated.WaitAsync(context.CancellationToken);
+            await context.RespondAsync(await find(context.Message));
+        }
+        catch (Exception e) when (!context.CancellationToken.IsCancellationRequested)
+        {
+            var isTransient = TransientErrors.IsTransient(e);
+            Log.ReadFailed(logger, isTransient, e);
+            await context.RespondAsync(new RequestFailed { SchemaVersion = WireFormat.SchemaVersion, Reason = e.Message, IsTransient = isTransient });
+        }
+    }
+}

@@ -1,0 +1,157 @@
+using AsyncCheckpoints.Caching;
+using AsyncCheckpoints.InProcess;
+using AsyncCheckpoints.Messaging;
+using AsyncCheckpoints.Worker.Archiving;
+using AsyncCheckpoints.Worker.Consumers;
+using AsyncCheckpoints.Worker.Diagnostics;
+using AsyncCheckpoints.Worker.Health;
+using AsyncCheckpoints.Worker.Outbox;
+using AsyncCheckpoints.Worker.Rescue;
+using AsyncCheckpoints.Worker.Retention;
+using AsyncCheckpoints.Worker.Storage;
+using AsyncCheckpoints.Worker.Storage.Postgres;
+using AsyncCheckpoints.Worker.Storage.Sqlite;
+using MassTransit;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Options;
+
+namespace AsyncCheckpoints.Worker.Hosting;
+
+/// <summary>Registers the worker.</summary>
+public static class CheckpointWorkerExtensions
+{
+    /// <summary>
+    /// Adds the worker with the parts that the configuration names: <c>ConnectionStrings:Redis</c> and
+    /// <c>ConnectionStrings:RabbitMq</c> (both or neither: then cache and bus are in this process) and
+    /// <c>ConnectionStrings:Postgres</c> (else SQLite). Sections <c>Checkpoints</c> and <c>Worker</c> hold the rest.
+    /// </summary>
+    /// <param name="services">The services.</param>
+    /// <param name="configuration">The configuration.</param>
+    /// <returns>The same services.</returns>
+    /// <exception cref="OptionsValidationException">Redis is given without RabbitMQ, or the other way round.</exception>
+    public static IServiceCollection AddCheckpointWorker(this IServiceCollection services, IConfiguration configuration)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        ArgumentNullException.ThrowIfNull(configuration);
+        var parts = WorkerParts.From(configuration);
+        return services
+            .AddOptions(configuration, parts)
+            .AddStorage(parts)
+            .AddCache(parts)
+            .AddArchiving()
+            .AddBus(parts)
+            .AddCheckpointClient()
+            .AddDuty<OutboxDelivery>()
+            .AddDuty<PendingRescuer>()
+            .AddDuty<ArchivePurge>()
+            .AddWorkerHealth(parts);
+    }
+
+    private static IServiceCollection AddOptions(this IServiceCollection services, IConfiguration configuration, WorkerParts parts)
+    {
+        services.AddOptions<WorkerOptions>().Bind(configuration.GetSection("Worker")).ValidateOnStart();
+        services.AddSingleton<IValidateOptions<WorkerOptions>, WorkerOptionsValidator>();
+        services.AddOptions<CheckpointOptions>()
+            .Configure(options =>
+            {
+                // In this process the queue is not durable: what is acknowledged has to be on disk.
+                options.DefaultDurability = parts.IsEmbedded ? Durability.Persisted : Durability.Queued;
+                options.Redis = parts.Redis;
+                options.RabbitMq = parts.RabbitMq;
+            })
+            .Bind(configuration.GetSection("Checkpoints"));
+        services.TryAddSingleton(TimeProvider.System);
+        services.AddSingleton(parts);
+        services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(25));
+        return services;
+    }
+
+    private static IServiceCollection AddStorage(this IServiceCollection services, WorkerParts parts)
+    {
+        services.AddSingleton<ICheckpointArchive>(provider =>
+        {
+            var options = provider.GetRequiredService<IOptions<WorkerOptions>>().Value;
+            return parts.Postgres is { } connectionString
+                ? new PostgresArchive(
+                    new PostgresArchiveOptions { ConnectionString = connectionString, Schema = options.Schema, TablePrefix = options.TablePrefix },
+                    provider.GetRequiredService<ILoggerFactory>())
+                : new SqliteArchive(
+                    new SqliteArchiveOptions { Path = Path.Combine(options.DataPath, "checkpoints.db"), TablePrefix = options.TablePrefix },
+                    provider.GetRequiredService<TimeProvider>());
+        });
+        return services;
+    }
+
+    private static IServiceCollection AddCache(this IServiceCollection services, WorkerParts parts) => parts.IsEmbedded
+        ? services.AddSingleton<ICheckpointCache>(provider => new InProcessCheckpointCache(provider.GetRequiredService<TimeProvider>()))
+        : services.AddRedisCache();
+
+    private static IServiceCollection AddArchiving(this IServiceCollection services)
+    {
+        services.AddSingleton<WorkerMetrics>();
+        services.AddSingleton<ArchiveState>();
+        services.AddSingleton(provider => new CommandReader(provider.GetRequiredService<IOptions<CheckpointOptions>>().Value.MaxStateBytes));
+        services.AddSingleton<CacheRepair>();
+
+        // Stopped in reverse: the buses first, then the writer, and what it has committed is settled last.
+        services.AddSingletonHostedService<PendingSettler>();
+        services.AddSingletonHostedService<ArchiveWriter>();
+        services.AddSingletonHostedService<ConsumptionGate>();
+        return services;
+    }
+
+    private static IServiceCollection AddBus(this IServiceCollection services, WorkerParts parts)
+    {
+        services.AddOptions<MassTransitHostOptions>().Configure(options => options.StopTimeout = TimeSpan.FromSeconds(15));
+        if (parts.IsEmbedded)
+        {
+            services.AddSingleton(provider => CommandEndpoint.InProcess(NamesOf(provider)));
+            services.AddMassTransit<ICheckpointBus, CheckpointBus>(bus =>
+            {
+                AddConsumers(bus);
+                bus.UsingInMemory((context, memory) =>
+                {
+                    RabbitMqTopology.UseProtobuf(memory);
+                    Connect(context, memory);
+                    memory.ConfigureEndpoints(context);
+                });
+            });
+            return services;
+        }
+
+        services.AddMassTransit<IWorkerBus, WorkerBus>(bus =>
+        {
+            AddConsumers(bus);
+            bus.UsingRabbitMq((context, rabbit) =>
+            {
+                RabbitMqTopology.Configure(rabbit, new Uri(parts.RabbitMq!), NamesOf(context));
+                Connect(context, rabbit);
+                rabbit.ConfigureEndpoints(context);
+            });
+        });
+        return services.AddRabbitMqClientBus();
+    }
+
+    private static void AddConsumers(IBusRegistrationConfigurator bus)
+    {
+        bus.AddConsumer<CheckpointCommandsConsumer, CheckpointCommandsConsumerDefinition>();
+        bus.AddConsumer<FindConsumer, FindConsumerDefinition>();
+    }
+
+    private static void Connect(IServiceProvider provider, IBusFactoryConfigurator bus)
+    {
+        var commands = NamesOf(provider).Commands;
+        var gate = provider.GetRequiredService<ConsumptionGate>();
+        bus.ConnectEndpointConfigurationObserver(new GateConnector(commands, gate));
+    }
+
+    private static QueueNames NamesOf(IServiceProvider provider) =>
+        new(provider.GetRequiredService<IOptions<CheckpointOptions>>().Value.Prefix);
+
+    private static IServiceCollection AddDuty<TDuty>(this IServiceCollection services)
+        where TDuty : class, IDuty => services.AddSingleton<TDuty>().AddHostedService<DutyLoop<TDuty>>();
+
+    private static void AddSingletonHostedService<TService>(this IServiceCollection services)
+        where TService : class, IHostedService =>
+        services.AddSingleton<TService>().AddHostedService(provider => provider.GetRequiredService<TService>());
+}

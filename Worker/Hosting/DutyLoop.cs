@@ -1,0 +1,44 @@
+using AsyncCheckpoints.Worker.Archiving;
+
+namespace AsyncCheckpoints.Worker.Hosting;
+
+/// <summary>Runs a duty round after round: at once while there is work, else after its interval; with backoff when it fails.</summary>
+/// <typeparam name="TDuty">The duty.</typeparam>
+internal sealed class DutyLoop<TDuty>(TDuty duty, ArchiveState state, TimeProvider time, ILogger<TDuty> logger) : BackgroundService
+    where TDuty : IDuty
+{
+    private static readonly TimeSpan MaxBackoff = TimeSpan.FromSeconds(30);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        await state.WhenMigrated.WaitAsync(stoppingToken);
+        var failures = 0;
+        while (true)
+        {
+            stoppingToken.ThrowIfCancellationRequested();
+            var started = time.GetTimestamp();
+            try
+            {
+                var done = await duty.RunOnceAsync(stoppingToken);
+                failures = 0;
+                if (done > 0)
+                {
+                    Log.RoundDone(logger, duty.Name, done, time.GetElapsedTime(started).TotalMilliseconds);
+                    continue;
+                }
+            }
+            catch (Exception e) when (!stoppingToken.IsCancellationRequested)
+            {
+                Log.RoundFailed(logger, duty.Name, ++failures, e);
+                await Task.Delay(Random.Shared.NextDouble() * Min(MaxBackoff, TimeSpan.FromSeconds(Math.Pow(2, Math.Min(failures, 10)))), time, stoppingToken);
+                continue;
+            }
+
+            using var woken = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
+            await Task.WhenAny(duty.WaitForWorkAsync(woken.Token), Task.Delay(duty.Interval, time, woken.Token));
+            await woken.CancelAsync();
+        }
+    }
+
+    private static TimeSpan Min(TimeSpan a, TimeSpan b) => a < b ? a : b;
+}

@@ -1,0 +1,5 @@
+using MassTransit;
+
+namespace AsyncCheckpoints.Worker.Hosting;
+
+internal sealed class WorkerBus(IBusControl control) : BusInstance<IWorkerBus>(control), IWorkerBus;

@@ -1,0 +1,8 @@
+namespace AsyncCheckpoints.Worker.Rescue;
+
+/// <summary>Event ids 2400 to 2499.</summary>
+internal static partial class Log
+{
+    [LoggerMessage(2400, LogLevel.Information, "Rescued {Count} pending entries whose commands had not come")]
+    public static partial void Rescued(ILogger logger, int count);
+}

@@ -1,0 +1,92 @@
+using AsyncCheckpoints.Caching;
+using AsyncCheckpoints.Saving;
+using AsyncCheckpoints.Worker.Archiving;
+using AsyncCheckpoints.Worker.Diagnostics;
+using AsyncCheckpoints.Worker.Hosting;
+using Microsoft.Extensions.Options;
+
+namespace AsyncCheckpoints.Worker.Rescue;
+
+/// <summary>
+/// Archives what has been pending in Redis for too long: its application died before the broker had the command, or the
+/// broker is away. It goes to the archive directly, with its old sequence, so a command that comes after all changes
+/// nothing. One worker a shard at a time, by lease.
+/// </summary>
+internal sealed class PendingRescuer(
+    CacheLink cache,
+    ICheckpointCache layout,
+    CommandReader reader,
+    ArchiveWriter writer,
+    WorkerMetrics metrics,
+    IOptions<WorkerOptions> options,
+    ILogger<PendingRescuer> logger) : IDuty
+{
+    private const int PageSize = 200;
+    private static readonly TimeSpan Lease = TimeSpan.FromSeconds(60);
+    private readonly string _owner = Guid.CreateVersion7().ToString("N");
+
+    public string Name => "Rescue";
+
+    public TimeSpan Interval => options.Value.RescueInterval;
+
+    public async Task<int> RunOnceAsync(CancellationToken cancellationToken)
+    {
+        DateTimeOffset now;
+        try
+        {
+            now = await cache.CallAsync(static (cache, _, cancellationToken) => cache.GetTimeAsync(cancellationToken), 0, cancellationToken);
+        }
+        catch (CheckpointUnavailableException)
+        {
+            return 0; // Nothing can be read; the cache's own log says so.
+        }
+
+        var madeBefore = now - options.Value.RescueAfter;
+        var rescued = 0;
+        for (var shard = 0; shard < layout.ShardCount; shard++)
+        {
+            rescued += await RescueShardAsync(shard, madeBefore, cancellationToken);
+        }
+
+        if (rescued > 0)
+        {
+            metrics.Rescued(rescued);
+            Log.Rescued(logger, rescued);
+        }
+
+        return rescued;
+    }
+
+    private async Task<int> RescueShardAsync(int shard, DateTimeOffset madeBefore, CancellationToken cancellationToken)
+    {
+        var rescued = 0;
+        while (true)
+        {
+            var entries = await cache.CallAsync(
+                static (cache, call, cancellationToken) => cache.ListPendingAsync(call.Shard, call.MadeBefore, PageSize, cancellationToken),
+                (Shard: shard, MadeBefore: madeBefore),
+                cancellationToken);
+            if (entries.Count == 0 || !await TryLeaseAsync(shard, cancellationToken))
+            {
+                return rescued;
+            }
+
+            var commands = reader.Read(entries);
+            await writer.WriteAsync(commands, cancellationToken);
+
+            // The writer settles in the background; here it must be done before the next look.
+            await cache.CallAsync(
+                static (cache, marks, cancellationToken) => cache.SettleAsync(marks, cancellationToken), commands.Marks, cancellationToken);
+            rescued += entries.Count;
+            if (entries.Count < PageSize)
+            {
+                return rescued;
+            }
+        }
+    }
+
+    private async ValueTask<bool> TryLeaseAsync(int shard, CancellationToken cancellationToken) => await cache.CallAsync(
+        static (cache, call, cancellationToken) => cache.TryLeaseAsync($"rescue-{call.Shard}", call.Owner, Lease, cancellationToken),
+        (Shard: shard, Owner: _owner),
+        cancellationToken);
+}

@@ -1,0 +1,25 @@
+using AsyncCheckpoints.Worker.Hosting;
+using AsyncCheckpoints.Worker.Storage;
+using Microsoft.Extensions.Options;
+
+namespace AsyncCheckpoints.Worker.Retention;
+
+/// <summary>Removes what has served: old inbox rows, delivered outbox rows, tombstones that nothing late can meet.</summary>
+internal sealed class ArchivePurge(ICheckpointArchive archive, IOptions<WorkerOptions> options, TimeProvider time) : IDuty
+{
+    private const int BatchSize = 1000;
+
+    public string Name => "Purge";
+
+    public TimeSpan Interval => options.Value.PurgeInterval;
+
+    public async Task<int> RunOnceAsync(CancellationToken cancellationToken)
+    {
+        var now = time.GetUtcNow();
+        var (inbox, outbox, tombstones) = await archive.PurgeAsync(
+            new PurgeLimits(
+                now - options.Value.InboxRetention, now - options.Value.OutboxRetention, now - options.Value.TombstoneRetention, BatchSize),
+            cancellationToken);
+        return inbox + outbox + tombstones;
+    }
+}
