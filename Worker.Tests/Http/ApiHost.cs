@@ -33,7 +33,7 @@ public abstract class ApiHost : IAsyncLifetime
         Http = new HttpClient { BaseAddress = new Uri(_app.Urls.Single()) };
     }
 
-    public async Task DisposeAsync()
+    public virtual async Task DisposeAsync()
     {
         Http?.Dispose();
         if (_app is not null)

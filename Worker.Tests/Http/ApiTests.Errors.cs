@@ -132,8 +132,9 @@ public abstract partial class ApiTests
         (await Http.PutAsync($"{Path()}/a", Body("x"))).EnsureSuccessStatusCode();
         await ProblemAsync(await Http.PostAsync($"{Path()}/b/fork?to={_execution}-2", null), HttpStatusCode.NotFound, "not-found");
         (await Http.PostAsync($"{Path()}/a/fork?to={_execution}-2", null)).StatusCode.ShouldBe(HttpStatusCode.Created);
+        (await Http.PutAsync($"{Path($"{_execution}-2")}/b", Body("y"))).EnsureSuccessStatusCode();
         (await ProblemAsync(await Http.PostAsync($"{Path()}/a/fork?to={_execution}-2", null), HttpStatusCode.Conflict, "conflict"))
-            .GetProperty("actualLatestId").GetString().ShouldBe("a");
+            .GetProperty("actualLatestId").GetString().ShouldBe("b");
     }
 
     [Fact]
