@@ -2,7 +2,7 @@ export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help build test lint run run-production up down clean
+.PHONY: help build test lint run run-production up down demo clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -29,6 +29,9 @@ down: ## Stop them; their data stay
 run-production: ## Run the worker on the servers of `make up`
 	@[ -s .services/servers.env ] || { echo 'Run `make up` first.' >&2; exit 1; }
 	set -a && . ./.services/servers.env && set +a && exec dotnet run -c Release --project Worker
+
+demo: ## Kill an agent in the middle of its work and see it resume (DEMO=embedded or production)
+	infra/demo.sh
 
 clean: ## Remove what builds and tests wrote
 	find . \( -path ./.git -o -path ./.services \) -prune -o -type d \( -name bin -o -name obj -o -name TestResults -o -name BenchmarkDotNet.Artifacts \) -prune -exec rm -rf {} +

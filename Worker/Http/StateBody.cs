@@ -1,0 +1,53 @@
+using System.Buffers;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace AsyncCheckpoints.Worker.Http;
+
+/// <summary>Reads a request's body as a state, byte for byte and bounded.</summary>
+internal static class StateBody
+{
+    /// <summary>Reads the body.</summary>
+    /// <param name="context">The request.</param>
+    /// <param name="maxStateBytes">The largest state.</param>
+    /// <exception cref="ApiException">It is larger, or has a content encoding.</exception>
+    public static async Task<ReadOnlyMemory<byte>> ReadAsync(HttpContext context, int maxStateBytes)
+    {
+        var request = context.Request;
+        if (request.Headers.ContentEncoding is { Count: > 0 } encoding && !encoding.ToString().Equals("identity", StringComparison.OrdinalIgnoreCase))
+        {
+            throw ApiException.EncodedBody(encoding.ToString());
+        }
+
+        if (request.ContentLength > maxStateBytes)
+        {
+            throw ApiException.TooLarge(maxStateBytes, request.ContentLength);
+        }
+
+        // The bound is ours: the server's own, 30 MB, is below the largest that can be configured.
+        if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
+        {
+            limit.MaxRequestBodySize = null;
+        }
+
+        var state = new ArrayBufferWriter<byte>();
+        while (true)
+        {
+            var read = await request.BodyReader.ReadAsync(context.RequestAborted);
+            if (state.WrittenCount + read.Buffer.Length > maxStateBytes)
+            {
+                throw ApiException.TooLarge(maxStateBytes, length: null);
+            }
+
+            foreach (var segment in read.Buffer)
+            {
+                state.Write(segment.Span);
+            }
+
+            request.BodyReader.AdvanceTo(read.Buffer.End);
+            if (read.IsCompleted)
+            {
+                return state.WrittenMemory;
+            }
+        }
+    }
+}
