@@ -1,8 +1,19 @@
 using AsyncCheckpoints.Worker.Health;
 using AsyncCheckpoints.Worker.Hosting;
+using AsyncCheckpoints.Worker.Http;
 
-var builder = WebApplication.CreateBuilder(args);
-builder.Services.AddCheckpointWorker(builder.Configuration);
+// Settings lie beside the program; data go where it is started.
+var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
+builder.Services
+    .AddCheckpointWorker(builder.Configuration)
+    .AddCheckpointApi()
+    .AddHostedService<LoopbackListener>();
+if (string.IsNullOrEmpty(builder.Configuration[WebHostDefaults.ServerUrlsKey]))
+{
+    builder.WebHost.UseUrls("http://127.0.0.1:8470");
+}
+
 var app = builder.Build();
 app.MapWorkerHealth();
+app.MapCheckpointApi();
 await app.RunAsync();
