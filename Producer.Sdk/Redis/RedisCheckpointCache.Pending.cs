@@ -124,7 +124,17 @@ internal sealed partial class RedisCheckpointCache
         }
 
         RedisKey hash = _layout.StreamKey(shard, 'h', mark.Key.ExecutionId, mark.Key.Namespace);
-        var values = await _redis.CallAsync(db => db.HashGetAsync(hash, [RedisFormat.MetaField, mark.Key.Id]), cancellationToken);
+        RedisValue[] values;
+        try
+        {
+            values = await _redis.CallAsync(db => db.HashGetAsync(hash, [RedisFormat.MetaField, mark.Key.Id]), cancellationToken);
+        }
+        catch (CheckpointFormatException e)
+        {
+            // Its neighbours in the shard are not to blame.
+            return new PendingEntry(mark, default, e.Message);
+        }
+
         mark = mark with { Policy = RedisFormat.ReadPolicy(values[0]) };
         byte[]? payload = values[1];
         if (payload is null)

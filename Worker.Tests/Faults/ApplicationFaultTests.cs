@@ -13,13 +13,13 @@ public sealed class ApplicationFaultTests(FaultServers servers)
         await ProgressAsync(lines, 200);
         await lab.RabbitMq.CutAsync();
         lab.Timeline.Note("broker cut");
-        await ProgressAsync(lines, 200);
+        await ProgressAsync(lines, 60);
         application.Kill();
         await application.WaitForExitAsync(FaultLab.Patience);
         lab.Timeline.Note("application killed");
         lab.Ledger.Add(lines());
         lab.Ledger.ForgetBuffered("app");
-        lab.Ledger.Snapshot().Count(operation => operation.Reached == Durability.Cached).ShouldBeGreaterThan(50);
+        lab.Ledger.Snapshot().Count(operation => operation.Reached == Durability.Cached).ShouldBeGreaterThan(20);
         lab.RabbitMq.Restore();
     });
 

@@ -1,3 +1,4 @@
+using AsyncCheckpoints.Caching;
 using AsyncCheckpoints.Messaging;
 using Microsoft.Extensions.Hosting;
 using RabbitMQ.Client;
@@ -64,7 +65,7 @@ internal sealed partial class FaultLab
             await UntilAsync(
                 async () =>
                 {
-                    var pending = await CacheOf(client).GetPendingStatsAsync(CancellationToken.None);
+                    var pending = await GetPendingAsync(client);
                     var messages = await CountMessagesAsync();
                     var outbox = await Archive.GetOutboxStatsAsync(CancellationToken.None);
                     left = $"{pending.Count} pending, {messages} messages, {outbox.Pending} outbox entries";
@@ -78,6 +79,19 @@ internal sealed partial class FaultLab
         }
 
         Timeline.Note("settled");
+    }
+
+    /// <summary>The marks in Redis; the client's connection may still be on its way back.</summary>
+    private static async Task<PendingStats> GetPendingAsync(IHost client)
+    {
+        try
+        {
+            return await CacheOf(client).GetPendingStatsAsync(CancellationToken.None);
+        }
+        catch (CheckpointUnavailableException)
+        {
+            return new PendingStats(long.MaxValue, TimeSpan.Zero);
+        }
     }
 
     /// <summary>Messages on the command queue that no worker has in hand.</summary>

@@ -97,7 +97,8 @@ internal sealed partial class FaultLab : IAsyncDisposable
     /// <summary>Runs a test; what it throws comes with seed and timeline.</summary>
     public static async Task RunAsync(ServerSet servers, int seed, Func<FaultLab, Task> test)
     {
-        await using var lab = await StartAsync(servers, seed);
+        var isTold = Environment.GetEnvironmentVariable("ASYNCCHECKPOINTS_TEST_LOG") is { Length: > 0 };
+        await using var lab = await StartAsync(servers, seed, isTold ? Console.WriteLine : null);
         try
         {
             await test(lab);

@@ -1,5 +1,7 @@
+using AsyncCheckpoints.Contracts;
 using AsyncCheckpoints.Tests.Servers;
 using Shouldly;
+using StackExchange.Redis;
 using Xunit;
 
 namespace AsyncCheckpoints.Tests.Faults;
@@ -7,6 +9,8 @@ namespace AsyncCheckpoints.Tests.Faults;
 [Collection(FaultTestGroup.Name)]
 public sealed class RedisFaultTests(FaultServers servers)
 {
+    private static readonly SaveOptions Persisted = new() { Durability = Durability.Persisted };
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
@@ -69,6 +73,50 @@ public sealed class RedisFaultTests(FaultServers servers)
         await SavesAreCachedAsync(client);
         await lab.AuditAsync(host);
     });
+
+    /// <summary>The command of a deletion is on the queue, the archive still has the checkpoint, and a read has just warmed it.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public Task Empty_DeletionStillOnTheQueue_StaysDeleted(bool isClear) => FaultLab.RunAsync(servers.Set, 3204, async lab =>
+    {
+        var worker = await lab.StartWorkerAsync();
+        var host = await lab.StartClientAsync();
+        var client = FaultLab.ClientOf(host);
+        var saved = await client.SaveAsync(new Checkpoint { ExecutionId = "run", Id = "a", CreatedAt = DateTimeOffset.UnixEpoch }, Persisted);
+        await lab.KillAsync(worker);
+        (isClear ? await client.ClearAsync("run") : await client.DeleteAsync(saved.Key)).ShouldBe(Durability.Queued);
+        await FlushAsync();
+        var warm = CheckpointCodec.Encode(new Checkpoint { ExecutionId = "run", Id = "a", CreatedAt = DateTimeOffset.UnixEpoch });
+        await FaultLab.CacheOf(host).PutAsync(warm, saved.Sequence, default, pending: false, CancellationToken.None);
+
+        await lab.StartWorkerAsync();
+        await lab.SettleAsync(host);
+        await FaultLab.UntilAsync(async () => await client.LoadLatestAsync("run") is null, "it is deleted in Redis too", TimeSpan.FromSeconds(10));
+        (await client.LoadAsync(saved.Key)).ShouldBeNull();
+    });
+
+    [Fact]
+    public Task Empty_OldMessageComesAgain_TheLatestStays() => FaultLab.RunAsync(servers.Set, 3205, async lab =>
+    {
+        await lab.StartWorkerAsync();
+        var host = await lab.StartClientAsync();
+        var client = FaultLab.ClientOf(host);
+        var old = new Checkpoint { ExecutionId = "run", Id = "old", CreatedAt = DateTimeOffset.UnixEpoch };
+        var saved = await client.SaveAsync(old, Persisted);
+        await client.SaveAsync(new Checkpoint { ExecutionId = "run", Id = "new" }, Persisted);
+        await FlushAsync();
+        await OrderFaultTests.RedeliverAsync(lab, (old, saved.Sequence), isCached: true);
+        await client.SaveAsync(new Checkpoint { ExecutionId = "behind" }, Persisted);
+        await lab.SettleAsync(host);
+        (await client.LoadLatestAsync("run"))!.Id.ShouldBe("new");
+    });
+
+    private async Task FlushAsync()
+    {
+        using var redis = await ConnectionMultiplexer.ConnectAsync(servers.Set.Redis + ",allowAdmin=true");
+        await redis.GetServer(servers.Set.Redis).FlushAllDatabasesAsync();
+    }
 
     private static Task SavesAreCachedAsync(ICheckpointClient client) => FaultLab.UntilAsync(
         async () => (await client.SaveAsync(new Checkpoint { ExecutionId = "after" })) is { Cached: true, Reached: Durability.Queued },
