@@ -1,3 +1,4 @@
+using System.Globalization;
 using AsyncCheckpoints.Tests.Faults;
 
 namespace AsyncCheckpoints.Tests;
@@ -7,7 +8,9 @@ internal static class Program
 {
     public static Task<int> Main(string[] arguments) => arguments switch
     {
-        ["application", var ledger, var seed, var name] => FaultApplication.RunAsync(ledger, int.Parse(seed, null), name),
+        ["application", var ledger, var seed, var name] => FaultApplication.RunAsync(ledger, int.Parse(seed, CultureInfo.InvariantCulture), name),
+        ["chaos", var seed, var minutes] => Chaos.RunAsync(
+            int.Parse(seed, CultureInfo.InvariantCulture), TimeSpan.FromMinutes(double.Parse(minutes, CultureInfo.InvariantCulture))),
         _ => Task.FromResult(2),
     };
 }

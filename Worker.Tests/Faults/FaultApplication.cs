@@ -27,6 +27,7 @@ internal static class FaultApplication
             options.ShardCount = 16;
             options.CacheTimeout = TimeSpan.FromSeconds(1);
             options.BrokerTimeout = TimeSpan.FromSeconds(2);
+            options.SaveTimeout = TimeSpan.FromSeconds(4);
         });
         builder.Services.AddHostedService(provider => new Load(new Workload(
             provider.GetRequiredService<ICheckpointClient>(), new Ledger(file), seed, name)

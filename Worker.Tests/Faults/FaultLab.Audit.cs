@@ -102,7 +102,8 @@ internal sealed partial class FaultLab
         return (await channel.QueueDeclarePassiveAsync(new QueueNames(Prefix).Commands)).MessageCount;
     }
 
-    private bool IsPromised(Operation operation) => operation.Reached is { } reached && (reached >= Durability.Queued || !RedisWasEmptied);
+    private bool IsPromised(Operation operation) =>
+        operation.Reached is { } reached && (reached >= Durability.Queued || !AtRisk.Contains(operation.Owner.Split('.')[0]));
 
     private async Task AuditEventsAsync(List<Checkpoint> rows, Verdict verdict)
     {

@@ -78,8 +78,8 @@ internal sealed partial class FaultLab : IAsyncDisposable
 
     public EventListener Events { get; private set; } = null!;
 
-    /// <summary>Redis has lost everything once: what only it held is not promised any more.</summary>
-    public bool RedisWasEmptied { get; set; }
+    /// <summary>Workloads during which Redis has lost everything: what only it held of theirs is not promised any more.</summary>
+    public HashSet<string> AtRisk { get; } = [];
 
     /// <summary>A setting of all workers that are started from now on.</summary>
     public string? this[string setting]
@@ -159,6 +159,7 @@ internal sealed partial class FaultLab : IAsyncDisposable
             options.ShardCount = 16;
             options.CacheTimeout = TimeSpan.FromSeconds(1);
             options.BrokerTimeout = TimeSpan.FromSeconds(2);
+            options.SaveTimeout = TimeSpan.FromSeconds(4);
             configure?.Invoke(options);
         });
         var host = builder.Build();

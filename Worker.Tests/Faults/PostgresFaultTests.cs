@@ -42,7 +42,7 @@ public sealed class PostgresFaultTests(FaultServers servers)
                 lab.Timeline.Note("PostgreSQL cut");
                 await UntilLinesAsync(worker, "Stopped consuming", outage);
                 lab.Timeline.Note("paused");
-                await lab.ProgressAsync(100);
+                await lab.ProgressAsync(20);
                 lab.Postgres.Restore();
                 lab.Timeline.Note("PostgreSQL can be reached");
                 await UntilLinesAsync(worker, "Consuming again", outage);

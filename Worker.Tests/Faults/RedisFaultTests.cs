@@ -25,7 +25,7 @@ public sealed class RedisFaultTests(FaultServers servers)
             lab.Timeline.Note("Redis killed");
             if (isEmptied)
             {
-                lab.RedisWasEmptied = true;
+                lab.AtRisk.Add("w");
                 await servers.Set.WipeAsync(ServerKind.Redis);
             }
 

@@ -11,7 +11,7 @@ public sealed class SqliteFaultTests(FaultServers servers)
     [Fact]
     public Task Lock_FileByAnotherProcess_WaitsAndLosesNothing() => RunAsync(3501, async (lab, folder) =>
     {
-        await lab.StartWorkerAsync();
+        var worker = await lab.StartWorkerAsync();
         var client = await lab.StartClientAsync();
         await lab.UnderLoadAsync(FaultLab.ClientOf(client), async () =>
         {
@@ -23,8 +23,8 @@ public sealed class SqliteFaultTests(FaultServers servers)
                 command.CommandText = "BEGIN IMMEDIATE";
                 await command.ExecuteNonQueryAsync();
                 lab.Timeline.Note("file locked");
-                await lab.ProgressAsync();
-                await Task.Delay(TimeSpan.FromSeconds(7)); // Beyond the busy timeout of 5 seconds.
+                await worker.WaitForLineAsync(line => line.Contains("Stopped consuming", StringComparison.Ordinal), FaultLab.Patience);
+                lab.Timeline.Note("paused");
             }
 
             lab.Timeline.Note("lock released");
@@ -51,7 +51,7 @@ public sealed class SqliteFaultTests(FaultServers servers)
             {
                 await worker.WaitForLineAsync(line => line.Contains("is away", StringComparison.Ordinal), FaultLab.Patience);
                 lab.Timeline.Note("disk full");
-                await lab.ProgressAsync();
+                await lab.ProgressAsync(20);
                 (await TryMountAsync("-o", "remount,size=256m", folder)).ShouldBeTrue();
                 lab.Timeline.Note("disk has room");
                 await lab.ProgressAsync();
