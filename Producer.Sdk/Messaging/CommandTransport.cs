@@ -52,10 +52,14 @@ internal sealed class CommandTransport(ICheckpointBus bus, CommandEndpoint comma
         where TAnswer : class
     {
         Response<TAnswer, RequestFailed> response;
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        timeout.CancelAfter(options.Value.ReadTimeout);
         try
         {
             var client = bus.CreateRequestClient<TRequest>(_reads, RequestTimeout.After(ms: (int)options.Value.ReadTimeout.TotalMilliseconds));
-            response = await client.GetResponse<TAnswer, RequestFailed>(request, cancellationToken);
+
+            // The library's own timeout starts when the request is sent, which takes a broker.
+            response = await client.GetResponse<TAnswer, RequestFailed>(request, timeout.Token).WaitAsync(timeout.Token);
         }
         catch (Exception e) when (e is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
         {

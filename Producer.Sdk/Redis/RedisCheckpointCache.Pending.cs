@@ -11,6 +11,9 @@ internal sealed partial class RedisCheckpointCache
     private const int SettleChunk = 256;
     private const int PayloadChunk = 16;
 
+    // The largest state that options allow, and room for the rest of a record.
+    private const int MaxPayloadBytes = (64 + 1) * 1024 * 1024;
+
     /// <inheritdoc />
     public async Task<IReadOnlyList<PendingEntry>> ListPendingAsync(
         int shard, DateTimeOffset madeBefore, int limit, CancellationToken cancellationToken)
@@ -127,6 +130,13 @@ internal sealed partial class RedisCheckpointCache
         RedisValue[] values;
         try
         {
+            var length = (long)await _redis.CallAsync(db => db.ExecuteAsync("HSTRLEN", hash, (RedisValue)mark.Key.Id), cancellationToken);
+            if (length > MaxPayloadBytes)
+            {
+                // Reading it would time out, and with it the rescue of everything behind it.
+                return new PendingEntry(mark, default, $"Redis holds {length} bytes, which is more than any checkpoint.");
+            }
+
             values = await _redis.CallAsync(db => db.HashGetAsync(hash, [RedisFormat.MetaField, mark.Key.Id]), cancellationToken);
         }
         catch (CheckpointFormatException e)

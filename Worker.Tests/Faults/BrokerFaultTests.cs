@@ -53,6 +53,20 @@ public sealed class BrokerFaultTests(FaultServers servers)
         await lab.AuditAsync(host);
     });
 
+    [Fact]
+    public Task Cut_Broker_ReadsOfTheArchiveEndInTime() => FaultLab.RunAsync(servers.Set, 3304, async lab =>
+    {
+        await lab.StartWorkerAsync();
+        var client = FaultLab.ClientOf(await lab.StartClientAsync(options => options.ReadTimeout = TimeSpan.FromSeconds(1)));
+        (await client.LoadLatestAsync("unknown")).ShouldBeNull();
+        await lab.RabbitMq.CutAsync();
+        for (var i = 0; i < 3; i++)
+        {
+            var read = client.LoadLatestAsync("unknown");
+            await Should.ThrowAsync<CheckpointUnavailableException>(() => read.WaitAsync(TimeSpan.FromSeconds(3)));
+        }
+    });
+
     /// <summary>
     /// While the alarm is on, RabbitMQ reads nothing from connections that publish. Saves return what Redis gives them, or
     /// say in time that they could not reach their level; consuming, which clears the alarm, goes on.
