@@ -58,12 +58,12 @@ public sealed class BrokerFaultTests(FaultServers servers)
     {
         await lab.StartWorkerAsync();
         var client = FaultLab.ClientOf(await lab.StartClientAsync(options => options.ReadTimeout = TimeSpan.FromSeconds(1)));
-        (await client.LoadLatestAsync("unknown")).ShouldBeNull();
+        await client.SaveAsync(new Checkpoint { ExecutionId = "known" }, new SaveOptions { Durability = Durability.Persisted });
         await lab.RabbitMq.CutAsync();
         for (var i = 0; i < 3; i++)
         {
             var read = client.LoadLatestAsync("unknown");
-            await Should.ThrowAsync<CheckpointUnavailableException>(() => read.WaitAsync(TimeSpan.FromSeconds(3)));
+            await Should.ThrowAsync<CheckpointUnavailableException>(() => read.WaitAsync(TimeSpan.FromSeconds(10)));
         }
     });
 

@@ -36,11 +36,11 @@ public sealed partial class HostileInputTests
         lab.Timeline.Note($"{damaged} of {cases} saves damaged");
         for (var i = 0; i < cases; i += 10)
         {
-            await RejectedAsync(() => client.LoadLatestAsync($"bad-{i}"));
-            await RejectedAsync(() => client.LoadAsync(new CheckpointKey($"bad-{i}", "", "a")));
-            await RejectedAsync(() => client.ListAsync(new CheckpointQuery { ExecutionId = $"bad-{i}" }));
-            await RejectedAsync(() => client.SaveAsync(new Checkpoint { ExecutionId = $"bad-{i}", Id = "b" }, Cached));
-            await RejectedAsync(() => client.DeleteAsync(new CheckpointKey($"bad-{i}", "", "c"), Durability.Cached));
+            await RejectedAsync($"{i} latest", () => client.LoadLatestAsync($"bad-{i}"));
+            await RejectedAsync($"{i} load", () => client.LoadAsync(new CheckpointKey($"bad-{i}", "", "a")));
+            await RejectedAsync($"{i} list", () => client.ListAsync(new CheckpointQuery { ExecutionId = $"bad-{i}" }));
+            await RejectedAsync($"{i} save", () => client.SaveAsync(new Checkpoint { ExecutionId = $"bad-{i}", Id = "b" }, Cached));
+            await RejectedAsync($"{i} delete", () => client.DeleteAsync(new CheckpointKey($"bad-{i}", "", "c"), Durability.Cached));
         }
 
         lab.RabbitMq.Restore();
@@ -115,15 +115,20 @@ public sealed partial class HostileInputTests
         }
     }
 
-    private static async Task RejectedAsync(Func<Task> call)
+    /// <summary>It returns or is refused with a reason, and in time.</summary>
+    private static async Task RejectedAsync(string what, Func<Task> call)
     {
         try
         {
-            await call();
+            await call().WaitAsync(TimeSpan.FromSeconds(30));
         }
         catch (CheckpointException e)
         {
             e.Message.ShouldNotBeNullOrWhiteSpace();
+        }
+        catch (TimeoutException e)
+        {
+            throw new TimeoutException($"{what} has not ended.", e);
         }
     }
 
