@@ -73,7 +73,7 @@ public static class CheckpointServiceCollectionExtensions
     /// <summary>The client's bus on RabbitMQ.</summary>
     internal static IServiceCollection AddRabbitMqClientBus(this IServiceCollection services)
     {
-        services.AddSingleton(CommandEndpoint.RabbitMq);
+        services.AddSingleton(Routes.RabbitMq);
         services.AddMassTransit<ICheckpointBus, CheckpointBus>(bus => bus.UsingRabbitMq((context, rabbit) =>
         {
             var options = context.GetRequiredService<IOptions<CheckpointOptions>>().Value;
