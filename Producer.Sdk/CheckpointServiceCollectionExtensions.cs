@@ -4,6 +4,7 @@ using AsyncCheckpoints.Messaging;
 using AsyncCheckpoints.Reading;
 using AsyncCheckpoints.Redis;
 using AsyncCheckpoints.Saving;
+using AsyncCheckpoints.Spooling;
 using MassTransit;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -51,10 +52,12 @@ public static class CheckpointServiceCollectionExtensions
         services.AddSingleton<CheckpointMetrics>();
         services.AddSingleton<CacheLink>();
         services.AddSingleton<CommandTransport>();
+        services.TryAddSingleton<ICommandSpool, NoSpool>();
         services.AddSingleton<CommandSender>();
         services.AddSingleton<SavePipeline>();
         services.AddSingleton<CheckpointReader>();
         services.AddSingleton<ICheckpointClient, CheckpointClient>();
+        services.AddHostedService<SpoolDrain>();
         services.AddHostedService<CheckpointClientService>();
         return services;
     }

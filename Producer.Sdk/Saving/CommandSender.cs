@@ -2,6 +2,7 @@ using System.Threading.Channels;
 using AsyncCheckpoints.Caching;
 using AsyncCheckpoints.Contracts;
 using AsyncCheckpoints.Messaging;
+using AsyncCheckpoints.Spooling;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Polly;
@@ -23,6 +24,7 @@ internal sealed class CommandSender : IAsyncDisposable
     private readonly CircuitBreakerStateProvider _circuit = new();
     private readonly ResiliencePipeline _breaker;
     private readonly CommandTransport _transport;
+    private readonly ICommandSpool _spool;
     private readonly BufferBudget _budget;
     private readonly CheckpointOptions _options;
     private readonly TimeProvider _time;
@@ -31,9 +33,15 @@ internal sealed class CommandSender : IAsyncDisposable
     private readonly Task _loop;
 
     public CommandSender(
-        CommandTransport transport, BufferBudget budget, IOptions<CheckpointOptions> options, TimeProvider time, ILogger<CommandSender> logger)
+        CommandTransport transport,
+        ICommandSpool spool,
+        BufferBudget budget,
+        IOptions<CheckpointOptions> options,
+        TimeProvider time,
+        ILogger<CommandSender> logger)
     {
         _transport = transport;
+        _spool = spool;
         _budget = budget;
         _options = options.Value;
         _time = time;
@@ -47,7 +55,7 @@ internal sealed class CommandSender : IAsyncDisposable
     /// <param name="command">The command.</param>
     public void Enqueue(Command command)
     {
-        if ((command.CanBeRescued && _circuit.CircuitState == CircuitState.Open) || !_waiting.Writer.TryWrite(command))
+        if ((command.CanBeRescued && !_spool.IsEnabled && _circuit.CircuitState == CircuitState.Open) || !_waiting.Writer.TryWrite(command))
         {
             Finish(command, LeftTo(command));
         }
@@ -68,9 +76,9 @@ internal sealed class CommandSender : IAsyncDisposable
             await _slots.WaitAsync();
         }
 
-        while (_waiting.Reader.TryRead(out var command))
+        while (TakeBatch() is { Count: > 0 } left)
         {
-            Finish(command, LeftTo(command));
+            await GiveUpAsync(left);
         }
 
         _stopping.Dispose();
@@ -124,6 +132,7 @@ internal sealed class CommandSender : IAsyncDisposable
                     return;
                 }
 
+                await SpoolAsync(batch);
                 Drop(batch, command => command.CanBeRescued);
                 if (batch.Count == 0)
                 {
@@ -135,7 +144,7 @@ internal sealed class CommandSender : IAsyncDisposable
         }
         catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
         {
-            Drop(batch, _ => true);
+            await GiveUpAsync(batch);
         }
         finally
         {
@@ -143,16 +152,17 @@ internal sealed class CommandSender : IAsyncDisposable
         }
     }
 
-    private async Task<bool> TrySendAsync(List<Command> batch)
+    private static CheckpointCommands MessageOf(List<Command> batch)
     {
         var message = new CheckpointCommands { SchemaVersion = WireFormat.SchemaVersion, CommandId = Guid.CreateVersion7().ToString("N") };
-        var isAwaited = false;
-        foreach (var command in batch)
-        {
-            command.AddTo(message);
-            isAwaited |= command.Wanted == Durability.Persisted;
-        }
+        batch.ForEach(command => command.AddTo(message));
+        return message;
+    }
 
+    private async Task<bool> TrySendAsync(List<Command> batch)
+    {
+        var message = MessageOf(batch);
+        var isAwaited = batch.Exists(command => command.Wanted == Durability.Persisted);
         var reply = isAwaited ? _transport.ExpectReply() : null;
         try
         {
@@ -250,6 +260,23 @@ internal sealed class CommandSender : IAsyncDisposable
         batch.ForEach(command => command.TryComplete(Durability.Persisted));
     }
 
+    /// <summary>Puts commands onto this machine's disk, if there is a spool; they are sent from there.</summary>
+    private async Task SpoolAsync(List<Command> batch)
+    {
+        if (_spool.IsEnabled && batch.Count > 0 && await _spool.TryAppendAsync(MessageOf(batch)))
+        {
+            batch.ForEach(command => command.IsSpooled = true);
+            Drop(batch, _ => true);
+        }
+    }
+
+    /// <summary>The end of commands that could not be sent: the spool, Redis, or a failure.</summary>
+    private async Task GiveUpAsync(List<Command> batch)
+    {
+        await SpoolAsync(batch);
+        Drop(batch, _ => true);
+    }
+
     private void Drop(List<Command> batch, Predicate<Command> match)
     {
         foreach (var command in batch.FindAll(match))
@@ -264,28 +291,33 @@ internal sealed class CommandSender : IAsyncDisposable
     {
         if (failure is null)
         {
-            command.TryComplete(Durability.Cached);
+            command.TryComplete(command.IsCached ? Durability.Cached : Durability.Buffered);
         }
         else
         {
-            Log.Lost(_logger, command.Kind, command.Wanted);
+            if (!command.IsCached && !command.IsSpooled)
+            {
+                Log.Lost(_logger, command.Kind, command.Wanted);
+            }
+
             command.TryFail(failure);
         }
 
         _budget.Release(command.Room);
     }
 
-    /// <summary>Null: Redis has it and the rescuer will bring it to the archive.</summary>
-    private static CheckpointUnavailableException? LeftTo(Command command) => command.CanBeRescued
-        ? null
-        : new CheckpointUnavailableException(
-            command.IsCached
-                ? $"The broker cannot be reached; '{command.Key}' is held by Redis and will be archived from there."
+    /// <summary>Null: what it reached is good enough; the spool or the rescuer will bring it to the archive.</summary>
+    private static CheckpointUnavailableException? LeftTo(Command command) =>
+        command.CanBeRescued || (command is { IsSpooled: true, IsStrict: false } && command.Wanted <= Durability.Queued)
+            ? null
+            : new CheckpointUnavailableException(
+                command.IsCached ? $"The broker cannot be reached; '{command.Key}' is held by Redis and will be archived from there."
+                : command.IsSpooled ? $"The broker cannot be reached; '{command.Key}' is in the spool and will be archived from there."
                 : $"Neither Redis nor the broker took '{command.Key}'.",
-            "Check that RabbitMQ can be reached.")
-        { Key = command.Key };
+                "Check that RabbitMQ can be reached.") { Key = command.Key };
 
-    // Full jitter: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
-    private static TimeSpan Backoff(int attempt) => Random.Shared.NextDouble() * TimeSpan.FromMilliseconds(
+    /// <summary>The pause after a failure, with full jitter (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).</summary>
+    /// <param name="attempt">How many there were before.</param>
+    public static TimeSpan Backoff(int attempt) => Random.Shared.NextDouble() * TimeSpan.FromMilliseconds(
         Math.Min(MaxBackoff.TotalMilliseconds, 100 * Math.Pow(2, Math.Min(attempt, 10))));
 }

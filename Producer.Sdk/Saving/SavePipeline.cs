@@ -260,7 +260,7 @@ internal sealed class SavePipeline : IAsyncDisposable
         _sender.Enqueue(command);
         var isReached = wanted <= Durability.Cached && command.IsCached;
         var reached = isReached ? Durability.Cached : await command.Reached;
-        return new SaveResult(command.Key, command.Sequence, reached, command.IsCached, saved.Unchanged);
+        return new SaveResult(command.Key, command.Sequence, reached, command.IsCached, saved.Unchanged, command.IsSpooled);
     }
 
     private async Task<(CacheSave Saved, bool IsCached)> SaveToCacheAsync(EncodedCheckpoint encoded, Intake intake)
