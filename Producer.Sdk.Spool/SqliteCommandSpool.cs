@@ -183,7 +183,9 @@ internal sealed class SqliteCommandSpool : ICommandSpool, IDisposable
         }
 
         Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(_options.SpoolPath))!);
-        var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = _options.SpoolPath, Pooling = false }.ConnectionString);
+        // The file is this process's own: whoever else holds it will not let go soon.
+        var source = new SqliteConnectionStringBuilder { DataSource = _options.SpoolPath, Pooling = false, DefaultTimeout = 1 };
+        var connection = new SqliteConnection(source.ConnectionString);
         try
         {
             connection.Open();

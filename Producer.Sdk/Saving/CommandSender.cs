@@ -314,7 +314,8 @@ internal sealed class CommandSender : IAsyncDisposable
                 command.IsCached ? $"The broker cannot be reached; '{command.Key}' is held by Redis and will be archived from there."
                 : command.IsSpooled ? $"The broker cannot be reached; '{command.Key}' is in the spool and will be archived from there."
                 : $"Neither Redis nor the broker took '{command.Key}'.",
-                "Check that RabbitMQ can be reached.") { Key = command.Key };
+                "Check that RabbitMQ can be reached.")
+            { Key = command.Key };
 
     /// <summary>The pause after a failure, with full jitter (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).</summary>
     /// <param name="attempt">How many there were before.</param>

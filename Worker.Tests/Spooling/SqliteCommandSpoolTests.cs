@@ -96,7 +96,9 @@ public sealed class SqliteCommandSpoolTests : IDisposable
 
     private static CheckpointCommands Message(string id, int bytes = 10) => new()
     {
-        SchemaVersion = 1, CommandId = id, Saves = { new SaveCheckpoint { Sequence = 1, Record = Google.Protobuf.ByteString.CopyFrom(new byte[bytes]) } },
+        SchemaVersion = 1,
+        CommandId = id,
+        Saves = { new SaveCheckpoint { Sequence = 1, Record = Google.Protobuf.ByteString.CopyFrom(new byte[bytes]) } },
     };
 
     private SqliteCommandSpool CreateSut(long maxBytes = 1024 * 1024 * 1024) => new(
