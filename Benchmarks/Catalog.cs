@@ -11,6 +11,16 @@ internal static class Catalog
     public static IReadOnlyList<Measure> All { get; } =
     [
         new(
+            "try-save",
+            "TrySave, 1 KB, one thread",
+            Metric.P50,
+            [() => new TrySaveBursts("TrySave")],
+            [
+                Target.AtMost(1, "TrySave", Metric.P50),
+                Target.AtMost(10, "TrySave", Metric.P999),
+                Target.AtMost(200, "TrySave", Metric.Allocated),
+            ]),
+        new(
             "cached-one",
             "SaveAsync to Cached, one at a time",
             Metric.P50,
@@ -78,5 +88,84 @@ internal static class Catalog
                 () => new SaveToLevel("SaveAsync Persisted", Saves.Persisted, 64, true, 100_000, 5000),
             ],
             [Target.AtLeast(5, "SaveAsync Persisted", Metric.Rate, "INSERT … ON CONFLICT, 64 in flight")]),
+        new(
+            "lag",
+            "SaveAsync returning Queued → committed in PostgreSQL, at half of the peak load",
+            Metric.P50,
+            [() => new QueuedToCommitted("Queued → committed")],
+            [Target.AtMost(20_000, "Queued → committed", Metric.P50), Target.AtMost(100_000, "Queued → committed", Metric.P99)]),
+        new(
+            "load-redis",
+            "LoadLatest from Redis",
+            Metric.P50,
+            [() => new RedisGet("raw GET"), () => new LatestLoads("LoadLatest", isArchived: false)],
+            [Target.AtMost(1.5, "LoadLatest", Metric.P50, "raw GET")]),
+        new(
+            "load-archive",
+            "LoadLatest from the archive through the worker",
+            Metric.P50,
+            [() => new PostgresLatest("raw SELECT"), () => new LatestLoads("LoadLatest", isArchived: true)],
+            [Target.AtMost(5000, "LoadLatest", Metric.P50)]),
+        BigStates("64 KB", 64 * 1024, 20_000, 2000, 16),
+        BigStates("1 MB", 1024 * 1024, 2000, 150, 2),
+        new(
+            "growth-execution",
+            "one execution, empty and with many checkpoints (100,000; QUICK: 20,000)",
+            Metric.Rate,
+            [
+                () => new SaveToCommitted("empty", isSqlite: false, 1024, 100_000, 10_000) { Execution = _ => Rows.Execution(0) },
+                () => new SaveToCommitted("filled", isSqlite: false, 1024, 100_000, 10_000)
+                {
+                    Execution = _ => Rows.Execution(0),
+                    Prefill = Growth.OneExecution,
+                },
+            ],
+            [Target.AtLeast(0.9, "filled", Metric.Rate, "empty"), Target.AtMost(1.1, "filled", Metric.LoadLatestP50, "empty")]),
+        new(
+            "growth-archive",
+            "empty archive, and with 10,000,000 rows (QUICK: 200,000)",
+            Metric.Rate,
+            [
+                () => new SaveToCommitted("empty", isSqlite: false, 1024, 200_000, 10_000) { IsKept = true },
+                () => new SaveToCommitted("filled", isSqlite: false, 1024, 200_000, 10_000) { IsKept = true, Prefill = Growth.Archive },
+            ],
+            [Target.AtLeast(0.9, "filled", Metric.Rate, "empty"), Target.AtMost(1.1, "filled", Metric.LoadLatestP50, "empty")])
+        {
+            IsOnRequest = true,
+        },
+        new(
+            "memory-worker",
+            "worker with a backlog of 1,000,000 (QUICK: 30,000)",
+            Metric.Megabytes,
+            [() => new WorkerBacklog("worker")],
+            [Target.AtMost(300, "worker", Metric.Megabytes)]),
+        new(
+            "memory-sdk",
+            "client with a full buffer of 64 MiB, Redis and broker hanging",
+            Metric.Megabytes,
+            [() => new SdkMemory("client")],
+            [Target.AtMost(SdkMemory.BufferMegabytes + 50, "client", Metric.Megabytes)]),
+        new("idle", "worker with nothing to do", Metric.Cpu, [() => new IdleWorker("worker")], [Target.AtMost(1, "worker", Metric.Cpu)]),
+        new("cold-start", "embedded worker until it is ready", Metric.Seconds, [() => new ColdStart("worker")], [Target.AtMost(2, "worker", Metric.Seconds)]),
     ];
+
+    private static Measure BigStates(string size, int bytes, int count, int quickCount, int rows) => new(
+        $"state-{size.Replace(" ", "", StringComparison.Ordinal).ToLowerInvariant()}",
+        $"states of {size}, save → committed in PostgreSQL",
+        Metric.MegabytesPerSecond,
+        [
+            () => new RedisSet("raw SET, 32 in flight", bytes, 32, count, quickCount),
+            () => new RabbitPublish("raw publish, confirmed, 32 in flight", bytes, 32, count, quickCount),
+            () => new PostgresWrites($"raw UNNEST of {rows}", BulkWrite.Unnest, rows, 2, bytes, count, quickCount),
+            () => new SaveToCommitted("save → committed", isSqlite: false, bytes, count, quickCount),
+        ],
+        [
+            Target.AtLeast(
+                0.6,
+                "save → committed",
+                Metric.MegabytesPerSecond,
+                "raw SET, 32 in flight",
+                "raw publish, confirmed, 32 in flight",
+                $"raw UNNEST of {rows}"),
+        ]);
 }

@@ -1,10 +1,24 @@
 using AsyncCheckpoints.Benchmarks;
 using AsyncCheckpoints.Benchmarks.Measuring;
+using AsyncCheckpoints.Benchmarks.Micro;
+using AsyncCheckpoints.Benchmarks.Ours;
 using AsyncCheckpoints.Benchmarks.Reporting;
 using AsyncCheckpoints.Tests.Servers;
 
 try
 {
+    if (args is [SdkMemory.Verb, ..])
+    {
+        await SdkMemory.RunChildAsync(args);
+        return 0;
+    }
+
+    if (args is ["micro", .. var micro])
+    {
+        MicroBenchmarks.Run(micro);
+        return 0;
+    }
+
     var arguments = BenchArguments.Parse(args);
     await using var servers = await ServerSet.StartAsync(ServerKind.All, BenchSettings.Servers);
     var lab = new Lab(servers, arguments.IsQuick);

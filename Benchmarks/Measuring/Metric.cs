@@ -9,6 +9,7 @@ internal static class Metric
     public const string P50 = "p50 µs";
     public const string P99 = "p99 µs";
     public const string P999 = "p99.9 µs";
+    public const string LoadLatestP50 = "LoadLatest p50 µs";
     public const string Allocated = "B allocated/operation";
     public const string Megabytes = "MB resident";
     public const string Cpu = "% of a core";

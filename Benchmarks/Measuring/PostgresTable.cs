@@ -64,6 +64,16 @@ internal sealed class PostgresTable(NpgsqlDataSource source, string schema) : IA
         await command.ExecuteNonQueryAsync();
     }
 
+    /// <summary>The newest checkpoint of an execution, by the archive's index.</summary>
+    /// <param name="executionId">The execution.</param>
+    public async Task<byte[]> SelectLatestAsync(string executionId)
+    {
+        await using var command = source.CreateCommand(
+            $"SELECT state FROM {_table} WHERE execution_id = $1 AND namespace = '' ORDER BY sequence DESC LIMIT 1");
+        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = executionId });
+        return (byte[])(await command.ExecuteScalarAsync())!;
+    }
+
     /// <summary>One INSERT of many rows by UNNEST, its own transaction.</summary>
     /// <param name="rows">The rows.</param>
     public async Task UnnestAsync(IReadOnlyList<Row> rows)
@@ -118,10 +128,13 @@ internal sealed class PostgresTable(NpgsqlDataSource source, string schema) : IA
     /// <summary>PostgreSQL's clock.</summary>
     public Task<DateTime> NowAsync() => ScalarAsync<DateTime>("SELECT clock_timestamp()");
 
-    public Task<long> CountAsync() => ScalarAsync<long>($"SELECT count(*) FROM {_table}");
+    /// <summary>A condition on the rows that count.</summary>
+    public string Filter { get; set; } = "true";
+
+    public Task<long> CountAsync() => ScalarAsync<long>($"SELECT count(*) FROM {_table} WHERE {Filter}");
 
     /// <summary>When the last of the rows was committed.</summary>
-    public Task<DateTime> LastCommitAsync() => ScalarAsync<DateTime>($"SELECT max(pg_xact_commit_timestamp(xmin)) FROM {_table}");
+    public Task<DateTime> LastCommitAsync() => ScalarAsync<DateTime>($"SELECT max(pg_xact_commit_timestamp(xmin)) FROM {_table} WHERE {Filter}");
 
     public Task TruncateAsync() => ExecuteAsync($"TRUNCATE {_table}");
 

@@ -119,8 +119,7 @@ internal sealed class Installation : IAsyncDisposable
         await Load.UntilAsync(
             async () => await Table.ScalarAsync<long>($"SELECT count(*) FROM {Prefix}.outbox WHERE delivered_at IS NULL") == 0,
             "the outbox is delivered");
-        Expect.Equal(
-            saves, await Table.ScalarAsync<long>($"SELECT coalesce(sum(json_array_length(changes)), 0) FROM {Prefix}.outbox"), "events in the outbox");
+        Expect.Equal(saves, await CountEventsAsync(), "events in the outbox");
         for (var i = 0; i < 20; i++)
         {
             var latest = await Client.LoadLatestAsync(Rows.Execution(i));
@@ -128,6 +127,18 @@ internal sealed class Installation : IAsyncDisposable
                 $"SELECT coalesce(max(sequence), 0) FROM {Prefix}.checkpoints WHERE execution_id = '{Rows.Execution(i)}' AND namespace = ''");
             Expect.Equal(archived, latest?.Sequence ?? 0, "the latest sequence in Redis");
         }
+    }
+
+    /// <summary>The events that the outbox in PostgreSQL has held so far.</summary>
+    public Task<long> CountEventsAsync() =>
+        Table.ScalarAsync<long>($"SELECT coalesce(sum(json_array_length(changes)), 0) FROM {Prefix}.outbox");
+
+    /// <summary>Removes every checkpoint from Redis.</summary>
+    public async Task ForgetCacheAsync()
+    {
+        var redis = await RawRedis.ConnectAsync(_lab);
+        await RawRedis.DeleteAsync(redis, $"{{{Prefix}:*");
+        await redis.CloseAsync();
     }
 
     public async ValueTask DisposeAsync()
@@ -147,9 +158,7 @@ internal sealed class Installation : IAsyncDisposable
 
     private async Task RemoveAsync()
     {
-        var redis = await RawRedis.ConnectAsync(_lab);
-        await RawRedis.DeleteAsync(redis, $"{{{Prefix}:*");
-        await redis.CloseAsync();
+        await ForgetCacheAsync();
         await using var rabbit = await RabbitPublish.ConnectAsync(_lab);
         await using var channel = await rabbit.CreateChannelAsync();
         var names = new QueueNames(Prefix);
