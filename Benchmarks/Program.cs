@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using AsyncCheckpoints.Benchmarks;
 using AsyncCheckpoints.Benchmarks.Measuring;
 using AsyncCheckpoints.Benchmarks.Micro;
@@ -19,6 +20,9 @@ try
         return 0;
     }
 
+    // The hosts of clients would take the signals for themselves. The guard removes the servers, the kernel the workers.
+    using var interrupted = PosixSignalRegistration.Create(PosixSignal.SIGINT, _ => Environment.Exit(130));
+    using var terminated = PosixSignalRegistration.Create(PosixSignal.SIGTERM, _ => Environment.Exit(143));
     var arguments = BenchArguments.Parse(args);
     await using var servers = await ServerSet.StartAsync(ServerKind.All, BenchSettings.Servers);
     var lab = new Lab(servers, arguments.IsQuick);
@@ -28,11 +32,18 @@ try
     {
         var outcome = await measure.RunAsync(lab);
         report.Add(outcome);
+        report.Memory = ServerMemory.Read(lab);
         Console.WriteLine(ConsoleTable.Of(outcome));
         await ReportFiles.WriteAsync(report, arguments);
     }
 
     Console.WriteLine(ConsoleTable.Targets(report));
+    Console.WriteLine(ConsoleTable.Memory(report));
+    if (arguments.IsProfile)
+    {
+        Console.WriteLine(await Statements.ReadAsync(lab));
+    }
+
     return 0;
 }
 catch (Exception e)

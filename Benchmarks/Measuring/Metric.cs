@@ -11,6 +11,9 @@ internal static class Metric
     public const string P999 = "p99.9 µs";
     public const string LoadLatestP50 = "LoadLatest p50 µs";
     public const string Allocated = "B allocated/operation";
+    public const string AllocatedByAll = "B allocated/operation by all threads";
+    public const string ClientCpu = "µs of processor/operation, client";
+    public const string WorkerCpu = "µs of processor/operation, worker";
     public const string Megabytes = "MB resident";
     public const string Cpu = "% of a core";
     public const string Seconds = "s";

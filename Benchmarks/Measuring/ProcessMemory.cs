@@ -25,10 +25,24 @@ internal static class ProcessMemory
         return TimeSpan.FromSeconds((Number(fields[11]) + Number(fields[12])) / TicksPerSecond);
     }
 
-    private static double Field(int id, string name)
+    /// <summary>Its parent; 0 when it has gone.</summary>
+    /// <param name="id">The process.</param>
+    public static int ParentOf(int id) => (int)Value(id, "PPid:");
+
+    private static double Field(int id, string name) => Value(id, name) * 1024 / 1e6;
+
+    private static double Value(int id, string name)
     {
-        var line = File.ReadLines($"/proc/{id}/status").FirstOrDefault(line => line.StartsWith(name, StringComparison.Ordinal));
-        return line is null ? 0 : Number(line[name.Length..].Replace("kB", "", StringComparison.Ordinal).Trim()) * 1024 / 1e6;
+        try
+        {
+            var line = File.ReadLines($"/proc/{id}/status").FirstOrDefault(line => line.StartsWith(name, StringComparison.Ordinal));
+            return line is null ? 0 : Number(line[name.Length..].Replace("kB", "", StringComparison.Ordinal).Trim());
+        }
+        catch (IOException)
+        {
+            // It ended while it was looked at.
+            return 0;
+        }
     }
 
     private static double Number(string text) => double.Parse(text, CultureInfo.InvariantCulture);

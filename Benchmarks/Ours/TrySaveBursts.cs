@@ -26,15 +26,18 @@ internal sealed class TrySaveBursts(string name) : IContender
         var bursts = _lab.Count(40, 6);
         var latencies = new Latencies(bursts * Burst);
         var allocated = 0L;
+        var allocatedByAll = GC.GetTotalAllocatedBytes(precise: true);
         for (var burst = 0; burst < bursts; burst++)
         {
             allocated += Save(latencies, burst * Burst);
             await _installation!.Client.FlushAsync();
         }
 
+        allocatedByAll = GC.GetTotalAllocatedBytes(precise: true) - allocatedByAll;
         _saved += bursts * Burst;
         Expect.Equal(_saved, (await _installation!.Cache.GetPendingStatsAsync(CancellationToken.None)).Count, "pending marks in Redis");
-        return Sample.Of(latencies).With(Metric.Allocated, (double)allocated / (bursts * Burst));
+        return Sample.Of(latencies).With(Metric.Allocated, (double)allocated / (bursts * Burst))
+            .With(Metric.AllocatedByAll, (double)allocatedByAll / (bursts * Burst));
     }
 
     public async ValueTask DisposeAsync()

@@ -38,6 +38,11 @@ internal static class ConsoleTable
         return $"\nTargets\n{Render(rows)}";
     }
 
+    /// <summary>Peak memory.</summary>
+    /// <param name="report">The report.</param>
+    public static string Memory(Report report) =>
+        $"Peak memory, MB\n{Render([.. report.Memory.Select(process => new[] { process.Process, Number.Text(process.Megabytes) })])}";
+
     private static string Render(List<string[]> rows)
     {
         var widths = Enumerable.Range(0, rows[0].Length).Select(column => rows.Max(row => row[column].Length)).ToArray();

@@ -41,6 +41,12 @@ internal static class MarkdownDocument
             }
         }
 
+        text.AppendLine("\n## Peak memory\n").AppendLine("| process | MB |").AppendLine("| --- | ---: |");
+        foreach (var (process, megabytes) in report.Memory)
+        {
+            text.AppendLine($"| {process} | {Number.Text(megabytes)} |");
+        }
+
         text.AppendLine("\n## Figures");
         foreach (var outcome in report.Outcomes)
         {

@@ -12,6 +12,9 @@ internal sealed class Report(IReadOnlyList<(string Name, string Value)> settings
 
     public IReadOnlyList<Outcome> Outcomes => _outcomes;
 
+    /// <summary>The peak memory of every process, in MB.</summary>
+    public IReadOnlyList<(string Process, double Megabytes)> Memory { get; set; } = [];
+
     /// <summary>Adds a measure.</summary>
     /// <param name="outcome">What it found.</param>
     public void Add(Outcome outcome) => _outcomes.Add(outcome);

@@ -29,6 +29,7 @@ internal static class ReportFiles
         new
         {
             settings = report.Settings.ToDictionary(setting => setting.Name, setting => setting.Value),
+            peakMemoryMegabytes = report.Memory.ToDictionary(process => process.Process, process => process.Megabytes),
             measures = report.Outcomes.Select(outcome => new
             {
                 name = outcome.Measure.Name,
