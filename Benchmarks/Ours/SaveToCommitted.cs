@@ -75,7 +75,7 @@ internal sealed class SaveToCommitted(string name, bool isSqlite, int stateBytes
     {
         var before = isSqlite ? 0 : await installation.Table.CountAsync();
         var events = isSqlite ? 0 : await installation.CountEventsAsync();
-        var warmUp = _lab.Count(20_000, 2000) * 1024 / Math.Max(1024, stateBytes);
+        var warmUp = _lab.Count(100_000, 2000) * 1024 / Math.Max(1024, stateBytes);
         await SaveAsync(installation, warmUp);
         await CommittedAsync(installation, before + warmUp + 1);
 

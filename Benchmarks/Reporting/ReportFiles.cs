@@ -38,7 +38,11 @@ internal static class ReportFiles
                 contenders = outcome.Figures.Select(figures => new { name = figures.Contender, rounds = figures.Rounds, medians = Medians(figures) }),
                 targets = outcome.Verdicts.Select(verdict => new
                 {
-                    of = verdict.Target.Of, target = verdict.Target.Text, value = verdict.Value, against = verdict.Against, met = verdict.IsMet,
+                    of = verdict.Target.Of,
+                    target = verdict.Target.Text,
+                    value = verdict.Value,
+                    against = verdict.Against,
+                    met = verdict.IsMet,
                 }),
             }),
         },
