@@ -18,7 +18,7 @@ internal static class ServerMemory
         [
             ("Redis", redis),
             ("RabbitMQ", rabbit),
-            ("PostgreSQL, largest process, shared buffers included", backends.Max()),
+            ("PostgreSQL, largest process of the last connections, shared buffers included", backends.Max()),
             ("benchmark with clients and peers", ProcessMemory.PeakMegabytes(Environment.ProcessId)),
         ];
 

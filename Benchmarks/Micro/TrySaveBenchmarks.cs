@@ -10,7 +10,7 @@ namespace AsyncCheckpoints.Benchmarks.Micro;
 public class TrySaveBenchmarks
 {
     private const int Count = 2000;
-    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("asynccheckpoints-bench-");
+    private DirectoryInfo _folder = null!;
     private Checkpoint[] _checkpoints = [];
     private IHost _host = null!;
     private ICheckpointClient _client = null!;
@@ -18,6 +18,7 @@ public class TrySaveBenchmarks
     [GlobalSetup]
     public async Task SetUpAsync()
     {
+        _folder = Directory.CreateTempSubdirectory("asynccheckpoints-bench-");
         var builder = Host.CreateEmptyApplicationBuilder(null);
         builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?> { ["Worker:DataPath"] = _folder.FullName });
         builder.Services.AddCheckpointWorker(builder.Configuration);
