@@ -54,6 +54,7 @@ public static class CheckpointServiceCollectionExtensions
         services.AddSingleton<CommandTransport>();
         services.TryAddSingleton<ICommandSpool, NoSpool>();
         services.AddSingleton<CommandSender>();
+        services.AddSingleton<WriteThrough>();
         services.AddSingleton<SavePipeline>();
         services.AddSingleton<CheckpointReader>();
         services.AddSingleton<ICheckpointClient, CheckpointClient>();

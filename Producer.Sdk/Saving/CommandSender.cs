@@ -5,8 +5,6 @@ using AsyncCheckpoints.Messaging;
 using AsyncCheckpoints.Spooling;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
-using Polly;
-using Polly.CircuitBreaker;
 
 namespace AsyncCheckpoints.Saving;
 
@@ -20,9 +18,9 @@ internal sealed class CommandSender : IAsyncDisposable
     private static readonly TimeSpan MaxBackoff = TimeSpan.FromSeconds(5);
 
     private readonly Channel<Command> _waiting = Channel.CreateUnbounded<Command>(new() { SingleReader = true });
+    private readonly Channel<bool> _changed = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private readonly CancellationTokenSource _stopping = new();
-    private readonly CircuitBreakerStateProvider _circuit = new();
-    private readonly ResiliencePipeline _breaker;
+    private readonly Breaker _breaker;
     private readonly CommandTransport _transport;
     private readonly ICommandSpool _spool;
     private readonly BufferBudget _budget;
@@ -31,6 +29,9 @@ internal sealed class CommandSender : IAsyncDisposable
     private readonly ILogger<CommandSender> _logger;
     private readonly SemaphoreSlim _slots;
     private readonly Task _loop;
+    private int _underWay;
+    private int _waitingItems;
+    private long _waitingBytes;
 
     public CommandSender(
         CommandTransport transport,
@@ -47,7 +48,7 @@ internal sealed class CommandSender : IAsyncDisposable
         _time = time;
         _logger = logger;
         _slots = new SemaphoreSlim(_options.MaxConcurrentSends);
-        _breaker = Breakers.Create("broker", _circuit, logger);
+        _breaker = new Breaker("broker", time, logger);
         _loop = Task.Run(RunAsync);
     }
 
@@ -55,9 +56,21 @@ internal sealed class CommandSender : IAsyncDisposable
     /// <param name="command">The command.</param>
     public void Enqueue(Command command)
     {
-        if ((command.CanBeRescued && !_spool.IsEnabled && _circuit.CircuitState == CircuitState.Open) || !_waiting.Writer.TryWrite(command))
+        if (command.CanBeRescued && !_spool.IsEnabled && _breaker.IsOpen)
+        {
+            Finish(command, null);
+            return;
+        }
+
+        Interlocked.Increment(ref _waitingItems);
+        Interlocked.Add(ref _waitingBytes, command.Record.Length);
+        if (!_waiting.Writer.TryWrite(command))
         {
             Finish(command, LeftTo(command));
+        }
+        else if (Volatile.Read(ref _underWay) > 0 && IsWorthASend)
+        {
+            _changed.Writer.TryWrite(true);
         }
     }
 
@@ -92,6 +105,12 @@ internal sealed class CommandSender : IAsyncDisposable
             while (await _waiting.Reader.WaitToReadAsync(_stopping.Token))
             {
                 await _slots.WaitAsync(_stopping.Token);
+                while (!IsWorthASend)
+                {
+                    await _changed.Reader.ReadAsync(_stopping.Token);
+                }
+
+                Interlocked.Increment(ref _underWay);
                 _ = SendAsync(TakeBatch());
             }
         }
@@ -100,6 +119,12 @@ internal sealed class CommandSender : IAsyncDisposable
             // Stopping.
         }
     }
+
+    /// <summary>At once while nothing is under way; beside other messages only what is worth one of its own.</summary>
+    private bool IsWorthASend =>
+        Volatile.Read(ref _underWay) == 0
+        || Volatile.Read(ref _waitingItems) >= _options.BatchMaxItems / 2
+        || Volatile.Read(ref _waitingBytes) >= _options.BatchMaxBytes / 2;
 
     private List<Command> TakeBatch()
     {
@@ -116,6 +141,9 @@ internal sealed class CommandSender : IAsyncDisposable
             batch.Add(next!);
             bytes += next!.Record.Length;
         }
+
+        Interlocked.Add(ref _waitingItems, -batch.Count);
+        Interlocked.Add(ref _waitingBytes, -bytes);
 
         return batch;
     }
@@ -148,7 +176,9 @@ internal sealed class CommandSender : IAsyncDisposable
         }
         finally
         {
+            Interlocked.Decrement(ref _underWay);
             _slots.Release();
+            _changed.Writer.TryWrite(true);
         }
     }
 
@@ -168,14 +198,9 @@ internal sealed class CommandSender : IAsyncDisposable
         {
             await SendOnceAsync(message, reply);
         }
-        catch (Exception e) when (e is CheckpointUnavailableException or BrokenCircuitException)
+        catch (CheckpointUnavailableException)
         {
             reply?.Dispose();
-            if (e is CheckpointUnavailableException)
-            {
-                Log.SendFailed(_logger, batch.Count, e);
-            }
-
             return false;
         }
 
@@ -199,14 +224,24 @@ internal sealed class CommandSender : IAsyncDisposable
 
     private async Task SendOnceAsync(CheckpointCommands message, ArchivedReply? reply)
     {
-        await _breaker.ExecuteAsync(
-            async cancellationToken =>
-            {
-                using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-                timeout.CancelAfter(_options.BrokerTimeout);
-                await _transport.SendAsync(message, reply, timeout.Token);
-            },
-            _stopping.Token);
+        if (!_breaker.TryEnter())
+        {
+            throw new CheckpointUnavailableException("The broker could not be reached a moment ago.", "Check that RabbitMQ can be reached.");
+        }
+
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(_stopping.Token);
+        timeout.CancelAfter(_options.BrokerTimeout);
+        try
+        {
+            await _transport.SendAsync(message, reply, timeout.Token);
+            _breaker.Succeeded();
+        }
+        catch (CheckpointUnavailableException e)
+        {
+            _breaker.Failed(e);
+            Log.SendFailed(_logger, message.Saves.Count + message.Deletes.Count + message.Clears.Count, e);
+            throw;
+        }
     }
 
     /// <summary>
@@ -227,7 +262,7 @@ internal sealed class CommandSender : IAsyncDisposable
                 {
                     await SendOnceAsync(message, reply);
                 }
-                catch (Exception e) when (e is CheckpointUnavailableException or BrokenCircuitException or OperationCanceledException)
+                catch (CheckpointUnavailableException)
                 {
                     // The message is on the queue; only the second copy is not.
                 }
