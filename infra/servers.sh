@@ -6,6 +6,7 @@
 #   infra/servers.sh kill|pause|resume|wipe DIR NAME ...         (wipe: delete the data of a stopped server)
 #   infra/servers.sh status  DIR
 #   infra/servers.sh port    DIR NAME   reserve a port for NAME and print it
+#   infra/servers.sh rabbitmqctl DIR ARGUMENTS ...   administer the broker
 #   infra/servers.sh destroy DIR        stop everything and remove DIR
 #   infra/servers.sh guard   DIR PID    destroy DIR once the process PID has gone
 #
@@ -158,6 +159,11 @@ start_rabbitmq() {
     RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS="+S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none -kernel inet_dist_use_interface {127,0,0,1}" \
     "$sbin"
   wait_until rabbitmq answers "$port"
+}
+
+broker_ctl() {
+  HOME="$dir/rabbitmq/home" RABBITMQ_HOME='' ERL_EPMD_PORT=$(cat "$dir/rabbitmq-epmd.port") RABBITMQ_CONF_ENV_FILE=/dev/null \
+    "$(find /usr/lib/rabbitmq -path '*/sbin/rabbitmqctl' | sort -V | tail -n 1)" -q -n "ac$(cat "$dir/rabbitmq.port")@localhost" "$@"
 }
 
 stop_epmd() { signal TERM epmd; until gone epmd; do sleep 0.02; done; }
@@ -327,7 +333,7 @@ known() {
   done
 }
 
-[ $# -ge 2 ] || { sed -n '2,16s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 2; }
+[ $# -ge 2 ] || { sed -n '2,17s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 2; }
 verb=$1 dir=$2; shift 2
 case "$verb" in
   start | port | guard) mkdir -p "$dir" ;;
@@ -347,6 +353,7 @@ case "$verb" in
   resume) known "$@"; for name in "$@"; do signal CONT "$name"; done ;;
   status) known "$@"; for name in "$@"; do echo "$name $(live_pid "$name" || echo stopped)"; done ;;
   port) locked port_of "$1" ;;
+  rabbitmqctl) broker_ctl "$@" ;;
   destroy) locked destroy ;;
   guard) setsid "$here/servers.sh" guard-loop "$dir" "$1" "$(born "$1")" > /dev/null 2>&1 < /dev/null & ;;
   guard-loop) guard_loop "$@"; [ ! -d "$dir" ] || locked destroy ;;

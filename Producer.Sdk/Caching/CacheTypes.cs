@@ -85,7 +85,8 @@ internal readonly record struct PendingMark(PendingKind Kind, CheckpointKey Key,
 /// A save's record; empty when the cache no longer has this version (replaced by a newer save that has its own mark, or
 /// lost): there is nothing to rescue and the mark can be settled.
 /// </param>
-internal readonly record struct PendingEntry(PendingMark Mark, ReadOnlyMemory<byte> Record);
+/// <param name="Damage">What is wrong with what the cache holds in its place, when that cannot even be read.</param>
+internal readonly record struct PendingEntry(PendingMark Mark, ReadOnlyMemory<byte> Record, string? Damage = null);
 
 /// <summary>The pending marks at a glance.</summary>
 /// <param name="Count">How many.</param>

@@ -40,8 +40,9 @@ internal interface ICheckpointCache
     /// <param name="policy">Expiry and size of the stream.</param>
     /// <param name="pending">
     /// True: a save that is not archived yet; it takes its place in the stream and a pending mark. False: an archived
-    /// one (warming); it is only taken when the stream is empty here, or it is newer than the stream's last, or it
-    /// replaces its own older version. So the cached part stays the newest part of the stream.
+    /// one (warming); it is only taken when the stream is empty here, or it is newer than the oldest of the stream that
+    /// is here, or it replaces its own older version. So the cached part stays the newest part of the stream, and what
+    /// is missing from it finds its place.
     /// </param>
     /// <param name="cancellationToken">Stops waiting.</param>
     Task<CachePut> PutAsync(EncodedCheckpoint checkpoint, long sequence, CacheRetention policy, bool pending, CancellationToken cancellationToken);

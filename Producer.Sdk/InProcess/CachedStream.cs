@@ -36,6 +36,8 @@ internal sealed class CachedStream(CachedExecution execution, string ns)
 
     public bool HasPending => execution.Pending.ContainsKey(ns);
 
+    public ListPosition? First => _order.Count == 0 ? null : _order.Min;
+
     public ListPosition? Latest => _order.Count == 0 ? null : _order.Max;
 
     public bool TryGet(string id, out long sequence, out EncodedCheckpoint checkpoint)

@@ -94,7 +94,7 @@ internal sealed partial class InProcessCheckpointCache : ICheckpointCache
             {
                 isHere = stream.TryGet(id, out var known, out _);
                 newest = stream.Latest?.Sequence < sequence;
-                if ((isHere && known >= sequence) || !(pending || isHere || newest))
+                if ((isHere && known >= sequence) || !(pending || isHere || newest || stream.First?.Sequence < sequence))
                 {
                     return CachePut.Ignored;
                 }

@@ -50,11 +50,15 @@ internal sealed class CommandTransport(ICheckpointBus bus, Routes routes, IOptio
         where TAnswer : class
     {
         Response<TAnswer, RequestFailed> response;
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        patience.CancelAfter(options.Value.ReadTimeout);
         try
         {
             var timeout = RequestTimeout.After(ms: (int)options.Value.ReadTimeout.TotalMilliseconds);
             var client = routes.Reads is { } address ? bus.CreateRequestClient<TRequest>(address, timeout) : bus.CreateRequestClient<TRequest>(timeout);
-            response = await client.GetResponse<TAnswer, RequestFailed>(request, cancellationToken);
+
+            // The library's own timeout starts when the request is sent, which takes a broker.
+            response = await client.GetResponse<TAnswer, RequestFailed>(request, patience.Token).WaitAsync(patience.Token);
         }
         catch (Exception e) when (e is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
         {

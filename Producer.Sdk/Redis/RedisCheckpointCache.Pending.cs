@@ -11,6 +11,9 @@ internal sealed partial class RedisCheckpointCache
     private const int SettleChunk = 256;
     private const int PayloadChunk = 16;
 
+    // The largest state that options allow, and room for the rest of a record.
+    private const int MaxPayloadBytes = (64 + 1) * 1024 * 1024;
+
     /// <inheritdoc />
     public async Task<IReadOnlyList<PendingEntry>> ListPendingAsync(
         int shard, DateTimeOffset madeBefore, int limit, CancellationToken cancellationToken)
@@ -124,7 +127,24 @@ internal sealed partial class RedisCheckpointCache
         }
 
         RedisKey hash = _layout.StreamKey(shard, 'h', mark.Key.ExecutionId, mark.Key.Namespace);
-        var values = await _redis.CallAsync(db => db.HashGetAsync(hash, [RedisFormat.MetaField, mark.Key.Id]), cancellationToken);
+        RedisValue[] values;
+        try
+        {
+            var length = (long)await _redis.CallAsync(db => db.ExecuteAsync("HSTRLEN", hash, (RedisValue)mark.Key.Id), cancellationToken);
+            if (length > MaxPayloadBytes)
+            {
+                // Reading it would time out, and with it the rescue of everything behind it.
+                return new PendingEntry(mark, default, $"Redis holds {length} bytes, which is more than any checkpoint.");
+            }
+
+            values = await _redis.CallAsync(db => db.HashGetAsync(hash, [RedisFormat.MetaField, mark.Key.Id]), cancellationToken);
+        }
+        catch (CheckpointFormatException e)
+        {
+            // Its neighbours in the shard are not to blame.
+            return new PendingEntry(mark, default, e.Message);
+        }
+
         mark = mark with { Policy = RedisFormat.ReadPolicy(values[0]) };
         byte[]? payload = values[1];
         if (payload is null)

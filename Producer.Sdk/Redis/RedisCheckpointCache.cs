@@ -17,6 +17,7 @@ internal sealed partial class RedisCheckpointCache : ICheckpointCache, IAsyncDis
     private static readonly byte[] No = [(byte)'0'];
     private readonly RedisConnection _redis;
     private readonly RedisLayout _layout;
+    private readonly RedisClock _clock;
 
     /// <summary>Makes the cache; it connects at the first call and again by itself after an outage.</summary>
     /// <param name="connectionString">Of StackExchange.Redis, such as "host:6379,password=…".</param>
@@ -28,6 +29,7 @@ internal sealed partial class RedisCheckpointCache : ICheckpointCache, IAsyncDis
     {
         _layout = new RedisLayout(prefix, shardCount);
         _redis = new RedisConnection(connectionString, timeout);
+        _clock = new RedisClock(GetTimeAsync, timeout);
     }
 
     /// <inheritdoc />
@@ -65,9 +67,9 @@ internal sealed partial class RedisCheckpointCache : ICheckpointCache, IAsyncDis
         RedisValue payload = RedisFormat.Payload(checkpoint, proposedSequence);
         RedisValue mark = RedisFormat.Member('s', key, proposedSequence);
         RedisValue[] values = expectedLatestId is null && policy is { Ttl: null, MaxPerStream: <= 0 }
-            ? [key.Id, payload, mark]
-            : [key.Id, payload, mark, RedisFormat.Policy(policy), expectedLatestId is null ? "" : "=" + expectedLatestId];
-        var text = (byte[])(await _redis.RunAsync(RedisScripts.Save, KeysOf(key), values, cancellationToken))!;
+            ? [key.Id, payload, mark, default]
+            : [key.Id, payload, mark, default, RedisFormat.Policy(policy), expectedLatestId is null ? "" : "=" + expectedLatestId];
+        var text = await RunInTimeAsync(RedisScripts.Save, KeysOf(key), values, 3, cancellationToken);
         return text[0] switch
         {
             (byte)'c' => new CacheSave(0, false, true, text.Length == 1 ? null : Encoding.UTF8.GetString(text, 1, text.Length - 1)),
@@ -96,16 +98,16 @@ internal sealed partial class RedisCheckpointCache : ICheckpointCache, IAsyncDis
     /// <inheritdoc />
     public async Task<long> DeleteAsync(CheckpointKey key, long sequence, bool isFixed, TimeSpan tombstoneTtl, CancellationToken cancellationToken)
     {
-        RedisValue[] values = [key.Id, RedisFormat.Sequence(sequence), isFixed ? Yes : No, RedisFormat.Milliseconds(tombstoneTtl)];
-        return RedisFormat.ReadSequence((byte[])(await _redis.RunAsync(RedisScripts.Delete, KeysOf(key), values, cancellationToken))!);
+        RedisValue[] values = [key.Id, RedisFormat.Sequence(sequence), isFixed ? Yes : No, RedisFormat.Milliseconds(tombstoneTtl), default];
+        return RedisFormat.ReadSequence(await RunInTimeAsync(RedisScripts.Delete, KeysOf(key), values, 4, cancellationToken));
     }
 
     /// <inheritdoc />
     public async Task<long> ClearAsync(string executionId, long sequence, bool isFixed, TimeSpan tombstoneTtl, CancellationToken cancellationToken)
     {
-        RedisValue[] values = [RedisFormat.Sequence(sequence), isFixed ? Yes : No, RedisFormat.Milliseconds(tombstoneTtl)];
+        RedisValue[] values = [RedisFormat.Sequence(sequence), isFixed ? Yes : No, RedisFormat.Milliseconds(tombstoneTtl), default];
         var keys = KeysOf(new CheckpointKey(executionId, ""));
-        return RedisFormat.ReadSequence((byte[])(await _redis.RunAsync(RedisScripts.Clear, keys, values, cancellationToken))!);
+        return RedisFormat.ReadSequence(await RunInTimeAsync(RedisScripts.Clear, keys, values, 3, cancellationToken));
     }
 
     /// <inheritdoc />
@@ -117,6 +119,27 @@ internal sealed partial class RedisCheckpointCache : ICheckpointCache, IAsyncDis
 
     /// <inheritdoc />
     public ValueTask DisposeAsync() => _redis.DisposeAsync();
+
+    /// <summary>Runs a script that takes a place in the order; it has no effect once the caller has given up.</summary>
+    private async Task<byte[]> RunInTimeAsync(
+        RedisScript script, RedisKey[] keys, RedisValue[] values, int deadline, CancellationToken cancellationToken)
+    {
+        for (var attempt = 0; ; attempt++)
+        {
+            values[deadline] = await _clock.DeadlineAsync(cancellationToken);
+            var text = (byte[])(await _redis.RunAsync(script, keys, values, cancellationToken))!;
+            if (text is not [RedisScripts.TooLate])
+            {
+                return text;
+            }
+
+            _clock.Forget();
+            if (attempt > 0)
+            {
+                throw new CheckpointUnavailableException("Redis got the call too late.", "Check that its clock does not jump.");
+            }
+        }
+    }
 
     private RedisKey[] KeysOf(in CheckpointKey key) => _layout.StreamKeys(_layout.ShardOf(key.ExecutionId), key.ExecutionId, key.Namespace);
 }

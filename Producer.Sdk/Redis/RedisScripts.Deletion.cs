@@ -3,8 +3,9 @@ namespace AsyncCheckpoints.Redis;
 /// <content>Deletions.</content>
 internal static partial class RedisScripts
 {
-    /// <summary>Arguments: id, sequence, "1" when fixed, the tombstone's time to live in ms. Returns the sequence.</summary>
+    /// <summary>Arguments: id, sequence, "1" when fixed, the tombstone's time to live in ms, deadline. Returns the sequence.</summary>
     public static readonly RedisScript Delete = new(Stream + """
+        if is_late(ARGV[5]) then return 'l' end
         local id, seq, fixed, keep = ARGV[1], ARGV[2], ARGV[3] == '1', tonumber(ARGV[4])
         local field = ns .. '\31' .. id
         local got = redis.call('HMGET', H, '\1', id)
@@ -55,8 +56,9 @@ internal static partial class RedisScripts
         return seq
         """);
 
-    /// <summary>Arguments: sequence, "1" when fixed, the tombstone's time to live in ms. Returns the sequence.</summary>
+    /// <summary>Arguments: sequence, "1" when fixed, the tombstone's time to live in ms, deadline. Returns the sequence.</summary>
     public static readonly RedisScript Clear = new(Stream + """
+        if is_late(ARGV[4]) then return 'l' end
         local seq, fixed = ARGV[1], ARGV[2] == '1'
         local function stream(name)
           ns = name

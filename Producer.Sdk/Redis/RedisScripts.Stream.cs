@@ -23,6 +23,11 @@ internal static partial class RedisScripts
           return time[1] * 1000 + math.ceil(time[2] / 1000)
         end
 
+        local function is_late(deadline)
+          local time = redis.call('TIME')
+          return time[1] * 1000000 + time[2] > tonumber(deadline)
+        end
+
         local function read(meta)
           last, pend, ttl, slide, max, ext, shut = none, 0, 0, 0, 0, false, false
           if not meta then return end

@@ -6,15 +6,20 @@ namespace AsyncCheckpoints.Redis;
 /// </summary>
 internal static partial class RedisScripts
 {
+    /// <summary>What a script returns that got its call after the deadline and did nothing.</summary>
+    public const byte TooLate = (byte)'l';
+
     /// <summary>
-    /// Arguments: id, payload (with the proposed sequence), mark; then, where one of them is not empty, policy and "="
-    /// with the expected latest id. Returns the sequence, "u" and the sequence (unchanged) or "c" and the latest id.
+    /// Arguments: id, payload (with the proposed sequence), mark, deadline; then, where one of them is not empty, policy
+    /// and "=" with the expected latest id. Returns the sequence, "u" and the sequence (unchanged) or "c" and the latest id.
     /// </summary>
     public static readonly RedisScript Save = new("""
+        local time = redis.call('TIME')
+        if time[1] * 1000000 + time[2] > tonumber(ARGV[4]) then return 'l' end
         local got = redis.call('HMGET', KEYS[1], '\1', ARGV[1])
         local meta, old = got[1], got[2]
         if old and string.sub(old, 17, 48) == string.sub(ARGV[2], 17, 48) then return 'u' .. string.sub(old, 1, 16) end
-        if meta and not ARGV[4] and #meta == 16 then
+        if meta and not ARGV[5] and #meta == 16 then
           local payload, mark = ARGV[2], ARGV[3]
           local seq = string.sub(payload, 1, 16)
           if seq <= meta then
@@ -30,14 +35,14 @@ internal static partial class RedisScripts
 
         """ + Stream + """
         local id, payload = ARGV[1], ARGV[2]
-        if ARGV[5] and ARGV[5] ~= '' then
+        if ARGV[6] and ARGV[6] ~= '' then
           local latest = meta and redis.call('ZREVRANGE', Z, 0, 0)[1] or ''
-          if '=' .. latest ~= ARGV[5] then return 'c' .. latest end
+          if '=' .. latest ~= ARGV[6] then return 'c' .. latest end
         end
         read(meta)
         local armed = ttl > 0 and pend == 0
         if not meta or shut then open(meta) end
-        adopt(ARGV[4] or '0 0 0')
+        adopt(ARGV[5] or '0 0 0')
         local seq = string.sub(payload, 1, 16)
         if seq <= last then
           seq = following(last)
@@ -64,7 +69,7 @@ internal static partial class RedisScripts
         if old and string.sub(old, 1, 16) >= seq then return 'i' end
         local top = meta and redis.call('ZREVRANGE', Z, 0, 0, 'WITHSCORES') or {}
         local newest = not top[2] or pad(top[2]) < seq
-        if not pending and not old and not newest then return 'i' end
+        if not pending and not old and not newest and seq < pad(redis.call('ZRANGE', Z, 0, 0, 'WITHSCORES')[2]) then return 'i' end
         read(meta)
         local armed = ttl > 0 and pend == 0
         if not meta or shut then open(meta) end

@@ -20,6 +20,8 @@ internal sealed class SavePipeline : IAsyncDisposable
     // Buffered saves that are on their way to Redis at the same time.
     private const int MaxPassing = 1024;
 
+    private static readonly Checkpoint Nothing = new() { ExecutionId = "-" };
+
     private readonly Channel<Intake> _intake = Channel.CreateUnbounded<Intake>(new() { SingleReader = true });
     private readonly CacheLink _cache;
     private readonly WriteThrough _writeThrough;
@@ -117,7 +119,8 @@ internal sealed class SavePipeline : IAsyncDisposable
         await ReserveAsync(Overhead, cancellationToken);
         try
         {
-            return await ProcessDeletionAsync(kind, key, wanted).WaitAsync(_options.SaveTimeout, _time, cancellationToken);
+            var deletion = Volatile.Read(ref _inIntake) == 0 && _cache.IsReady ? ProcessDeletionAsync(kind, key, wanted) : EnterAsync(kind, key, wanted);
+            return await deletion.WaitAsync(_options.SaveTimeout, _time, cancellationToken);
         }
         catch (TimeoutException e)
         {
@@ -167,6 +170,14 @@ internal sealed class SavePipeline : IAsyncDisposable
         return intake.Waiter?.Completion.Task ?? Task.FromResult<SaveResult>(null!);
     }
 
+    /// <summary>A deletion behind the buffered saves of this process: it must not miss them.</summary>
+    private Task<Durability> EnterAsync(PendingKind kind, CheckpointKey key, Durability wanted)
+    {
+        var turn = new TaskCompletionSource<Task<Durability>>(TaskCreationOptions.RunContinuationsAsynchronously);
+        _ = Enter(new Intake(Nothing, 0, null, null, null, () => turn.SetResult(ProcessDeletionAsync(kind, key, wanted))));
+        return turn.Task.Unwrap();
+    }
+
     private async Task RunAsync()
     {
         await foreach (var intake in _intake.Reader.ReadAllAsync())
@@ -176,10 +187,17 @@ internal sealed class SavePipeline : IAsyncDisposable
                 await PrepareCacheAsync();
             }
 
-            await _passing.WaitAsync();
-
             // Not awaited: the calls leave in this order, and Redis keeps it.
-            _ = PassOnAsync(intake);
+            if (intake.Deletion is { } delete)
+            {
+                delete();
+            }
+            else
+            {
+                await _passing.WaitAsync();
+                _ = PassOnAsync(intake);
+            }
+
             Interlocked.Decrement(ref _inIntake);
         }
     }
@@ -347,8 +365,9 @@ internal sealed class SavePipeline : IAsyncDisposable
 
     private static CheckpointUnavailableException Stopping() => new("The client is stopping; it takes no more saves.");
 
-    /// <summary>A save in the channel.</summary>
-    private readonly record struct Intake(Checkpoint Checkpoint, long Sequence, string? TraceParent, SaveOptions? Options, Waiter? Waiter);
+    /// <summary>A save in the channel, or a deletion.</summary>
+    private readonly record struct Intake(
+        Checkpoint Checkpoint, long Sequence, string? TraceParent, SaveOptions? Options, Waiter? Waiter, Action? Deletion = null);
 
     /// <summary>Connects a save with the caller that waits for it, who may give up.</summary>
     private sealed class Waiter

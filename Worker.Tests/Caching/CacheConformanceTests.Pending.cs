@@ -41,15 +41,16 @@ public abstract partial class CacheConformanceTests
     }
 
     [Fact]
-    public async Task PutAsync_Warm_OnlyTakesTheNewest()
+    public async Task PutAsync_Warm_TakesTheNewestAndWhatIsMissingBehindTheOldest()
     {
         var sut = await CreateSut();
         (await PutAsync(sut, Make("e", "5"), 5, pending: false)).ShouldBe(CachePut.Taken);
         (await PutAsync(sut, Make("e", "4"), 4, pending: false)).ShouldBe(CachePut.Ignored);
+        (await PutAsync(sut, Make("e", "7"), 7, pending: false)).ShouldBe(CachePut.Taken);
         (await PutAsync(sut, Make("e", "6"), 6, pending: false)).ShouldBe(CachePut.Taken);
         (await PutAsync(sut, Make("e", "4"), 4, pending: true)).ShouldBe(CachePut.Taken);
 
-        (await IdsAsync(sut, All("e"))).ShouldBe("6,5,4");
+        (await IdsAsync(sut, All("e"))).ShouldBe("7,6,5,4");
         (await PendingAsync(sut)).ShouldHaveSingleItem().Mark.Sequence.ShouldBe(4);
     }
 

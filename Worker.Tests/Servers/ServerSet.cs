@@ -69,6 +69,9 @@ internal sealed class ServerSet : IAsyncDisposable
     /// <summary>Deletes the data of a server that is down.</summary>
     public Task WipeAsync(ServerKind kinds) => RunAsync("wipe", kinds);
 
+    /// <summary>Administers the broker.</summary>
+    public Task RabbitMqCtlAsync(params string[] arguments) => RunAsync("rabbitmqctl", arguments);
+
     public async ValueTask DisposeAsync() => await RunAsync("destroy");
 
     private string Of(string name) =>

@@ -40,14 +40,16 @@ internal sealed class WorkerProcess : IAsyncDisposable
     /// <param name="environment">Beyond the test's own, whose connection strings it does not inherit; null removes.</param>
     /// <param name="arguments">The command line.</param>
     /// <param name="directory">Its working folder; without one, an empty folder that goes with it.</param>
+    /// <param name="program">Another program of the tests.</param>
     public static async Task<WorkerProcess> StartAsync(
         IReadOnlyDictionary<string, string?>? environment = null,
         IEnumerable<string>? arguments = null,
-        string? directory = null)
+        string? directory = null,
+        string program = "AsyncCheckpoints.Worker.dll")
     {
         var own = directory is null ? Directory.CreateTempSubdirectory("asynccheckpoints-worker-").FullName : null;
         var host = Environment.ProcessPath is { } path && Path.GetFileNameWithoutExtension(path) == "dotnet" ? path : "dotnet";
-        var library = Path.Combine(AppContext.BaseDirectory, "AsyncCheckpoints.Worker.dll");
+        var library = Path.Combine(AppContext.BaseDirectory, program);
         string[] command = [.. ParentDeath.Wrapper, host, library, .. arguments ?? []];
         var start = new ProcessStartInfo(command[0], command[1..])
         {

@@ -94,8 +94,14 @@ internal sealed class CommandReader(int maxStateBytes)
         var tombstones = new List<Tombstone>();
         var letters = new List<DeadLetter>();
         var bytes = 0L;
-        foreach (var (mark, record) in entries)
+        foreach (var (mark, record, damage) in entries)
         {
+            if (damage is not null)
+            {
+                letters.Add(new DeadLetter($"rescue:{mark.Sequence}:{mark.Key}", damage, SaveContentType, ReadOnlyMemory<byte>.Empty, mark.Key.ExecutionId));
+                continue;
+            }
+
             switch (mark.Kind)
             {
                 case PendingKind.Delete:

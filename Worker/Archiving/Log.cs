@@ -21,6 +21,6 @@ internal static partial class Log
     [LoggerMessage(2005, LogLevel.Warning, "{Count} pending marks could not be settled; the rescuer will meet them again")]
     public static partial void SettleFailed(ILogger logger, int count, Exception exception);
 
-    [LoggerMessage(2006, LogLevel.Information, "Redis had lost {Count} checkpoints that were just archived; the latest of each stream was put back")]
+    [LoggerMessage(2006, LogLevel.Information, "Redis had lost {Count} checkpoints that were just archived; they were put back")]
     public static partial void PutBack(ILogger logger, int count);
 }

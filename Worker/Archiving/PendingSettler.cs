@@ -1,6 +1,5 @@
 using System.Threading.Channels;
 using AsyncCheckpoints.Caching;
-using AsyncCheckpoints.Contracts;
 using AsyncCheckpoints.Saving;
 
 namespace AsyncCheckpoints.Worker.Archiving;
@@ -9,7 +8,7 @@ namespace AsyncCheckpoints.Worker.Archiving;
 /// After the commit: removes pending marks from Redis, many at a time, and puts back what Redis has lost in between.
 /// Should it fail or die before that, the rescuer finds the marks and archives the same again, which changes nothing.
 /// </summary>
-internal sealed class PendingSettler(CacheLink cache, ILogger<PendingSettler> logger) : BackgroundService
+internal sealed class PendingSettler(CacheLink cache, CacheRefill refill, ILogger<PendingSettler> logger) : BackgroundService
 {
     private const int EnoughMarks = 4000;
     private static readonly TimeSpan MaxDelay = TimeSpan.FromMilliseconds(100);
@@ -85,32 +84,29 @@ internal sealed class PendingSettler(CacheLink cache, ILogger<PendingSettler> lo
                 static (cache, marks, cancellationToken) => cache.SettleAsync(marks, cancellationToken), marks, stoppingToken);
             if (lost.Count > 0)
             {
-                await PutBackAsync(lost, committed, stoppingToken);
+                await PutBackAsync(lost, stoppingToken);
             }
         }
-        catch (Exception e) when (e is CheckpointException or InvalidOperationException)
+        catch (Exception e) when (!stoppingToken.IsCancellationRequested)
         {
             Log.SettleFailed(logger, marks.Count, e);
         }
     }
 
-    private async Task PutBackAsync(IReadOnlyList<PendingMark> lost, List<IncomingCommands> committed, CancellationToken stoppingToken)
+    private async Task PutBackAsync(IReadOnlyList<PendingMark> lost, CancellationToken stoppingToken)
     {
-        var saves = committed.SelectMany(commands => commands.Command.Saves)
-            .ToLookup(save => (save.Checkpoint.Key, save.Checkpoint.Sequence), save => save.Checkpoint);
+        foreach (var deletion in lost.Where(mark => mark.Kind != PendingKind.Save).OrderBy(mark => mark.Sequence))
+        {
+            var isClear = deletion.Kind == PendingKind.Clear;
+            await refill.DeleteAsync(
+                deletion.Key.ExecutionId, isClear ? null : deletion.Key.Namespace, isClear ? null : deletion.Key.Id, deletion.Sequence, stoppingToken);
+        }
+
         var count = 0;
         foreach (var stream in lost.Where(mark => mark.Kind == PendingKind.Save).GroupBy(mark => (mark.Key.ExecutionId, mark.Key.Namespace)))
         {
-            var mark = stream.MaxBy(mark => mark.Sequence);
-            if (saves[(mark.Key, mark.Sequence)].FirstOrDefault() is { } checkpoint)
-            {
-                var put = await cache.CallAsync(
-                    static (cache, call, cancellationToken) =>
-                        cache.PutAsync(CheckpointCodec.Encode(call.Checkpoint), call.Checkpoint.Sequence, call.Policy, false, cancellationToken),
-                    (Checkpoint: checkpoint, mark.Policy),
-                    stoppingToken);
-                count += put == CachePut.Taken ? 1 : 0;
-            }
+            count += await refill.RefillAsync(
+                stream.Key.ExecutionId, stream.Key.Namespace, stream.Min(mark => mark.Sequence), stream.MaxBy(mark => mark.Sequence).Policy, stoppingToken);
         }
 
         if (count > 0)

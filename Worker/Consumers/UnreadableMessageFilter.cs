@@ -13,6 +13,12 @@ internal sealed class UnreadableMessageFilter(ArchiveWriter writer) : IFilter<Ex
 {
     public async Task Send(ExceptionReceiveContext context, IPipe<ExceptionReceiveContext> next)
     {
+        if (context.Exception is ConsumerCanceledException or OperationCanceledException)
+        {
+            // Withdrawn, because the archive is away or the worker stops: nothing is wrong with it. It goes back.
+            throw new OperationCanceledException("The message goes back to the queue.", context.Exception);
+        }
+
         await WriteAsync(context, context.Exception.Message);
         await next.Send(context);
     }

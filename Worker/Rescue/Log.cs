@@ -5,4 +5,7 @@ internal static partial class Log
 {
     [LoggerMessage(2400, LogLevel.Information, "Rescued {Count} pending entries whose commands had not come")]
     public static partial void Rescued(ILogger logger, int count);
+
+    [LoggerMessage(2401, LogLevel.Error, "Shard {Shard} holds something in Redis that is not ours; what is pending there may not be rescued")]
+    public static partial void ShardFailed(ILogger logger, int shard, Exception exception);
 }

@@ -10,7 +10,7 @@ namespace AsyncCheckpoints.Worker.Rescue;
 /// <summary>
 /// Archives what has been pending in Redis for too long: its application died before the broker had the command, or the
 /// broker is away. It goes to the archive directly, with its old sequence, so a command that comes after all changes
-/// nothing. One worker a shard at a time, by lease.
+/// nothing. One worker a shard at a time, by lease; should the lease end too early, two of them do the same.
 /// </summary>
 internal sealed class PendingRescuer(
     CacheLink cache,
@@ -22,7 +22,6 @@ internal sealed class PendingRescuer(
     ILogger<PendingRescuer> logger) : IDuty
 {
     private const int PageSize = 200;
-    private static readonly TimeSpan Lease = TimeSpan.FromSeconds(60);
     private readonly string _owner = Guid.CreateVersion7().ToString("N");
 
     public string Name => "Rescue";
@@ -45,7 +44,15 @@ internal sealed class PendingRescuer(
         var rescued = 0;
         for (var shard = 0; shard < layout.ShardCount; shard++)
         {
-            rescued += await RescueShardAsync(shard, madeBefore, cancellationToken);
+            try
+            {
+                rescued += await RescueShardAsync(shard, madeBefore, cancellationToken);
+            }
+            catch (CheckpointFormatException e)
+            {
+                // Something else wrote into this shard; the others have nothing to do with it.
+                Log.ShardFailed(logger, shard, e);
+            }
         }
 
         if (rescued > 0)
@@ -86,7 +93,7 @@ internal sealed class PendingRescuer(
     }
 
     private async ValueTask<bool> TryLeaseAsync(int shard, CancellationToken cancellationToken) => await cache.CallAsync(
-        static (cache, call, cancellationToken) => cache.TryLeaseAsync($"rescue-{call.Shard}", call.Owner, Lease, cancellationToken),
-        (Shard: shard, Owner: _owner),
+        static (cache, call, cancellationToken) => cache.TryLeaseAsync($"rescue-{call.Shard}", call.Owner, call.Lease, cancellationToken),
+        (Shard: shard, Owner: _owner, Lease: options.Value.RescueAfter),
         cancellationToken);
 }

@@ -105,15 +105,17 @@ internal sealed class SqliteConnections : IAsyncDisposable
         try
         {
             _writer ??= OpenWriter();
-            using var transaction = _writer.BeginTransaction(deferred: false);
+            var transaction = _writer.BeginTransaction(deferred: false);
             var result = work(transaction, GetStatement);
             cancellationToken.ThrowIfCancellationRequested();
             transaction.Commit();
+            transaction.Dispose();
             return result;
         }
-        catch (SqliteException)
+        catch
         {
-            // The state of the connection after a fault is anyone's guess: the next write opens a new one.
+            // The state of the connection after a fault is anyone's guess: the next write opens a new one. Closing rolls
+            // back; on a full disk that may fail as well, and must not hide the fault.
             Close();
             throw;
         }
@@ -138,8 +140,16 @@ internal sealed class SqliteConnections : IAsyncDisposable
         }
 
         _statements.Clear();
-        _writer?.Dispose();
-        _writer = null;
+        var writer = Interlocked.Exchange(ref _writer, null);
+        try
+        {
+            writer?.Dispose();
+        }
+        catch (SqliteException)
+        {
+            // Rolling back takes room too, on a full disk. Closing the file itself gives its lock back and rolls back.
+            writer!.Handle?.Dispose();
+        }
     }
 
     // Room for the indexes' pages, and a checkpoint of the log every 16 MiB instead of every few batches.

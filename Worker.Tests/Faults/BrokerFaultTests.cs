@@ -1,0 +1,106 @@
+using AsyncCheckpoints.Tests.Servers;
+using Shouldly;
+using Xunit;
+
+namespace AsyncCheckpoints.Tests.Faults;
+
+[Collection(FaultTestGroup.Name)]
+public sealed class BrokerFaultTests(FaultServers servers)
+{
+    private static readonly TimeSpan AlarmTimeout = TimeSpan.FromSeconds(4);
+
+    [Fact]
+    public Task Kill_BrokerUnderLoad_LosesNothingAndHeals() => FaultLab.RunAsync(servers.Set, 3301, async lab =>
+    {
+        await lab.StartWorkerAsync();
+        var host = await lab.StartClientAsync();
+        var load = await lab.UnderLoadAsync(FaultLab.ClientOf(host), async () =>
+        {
+            await lab.ProgressAsync();
+            await servers.Set.KillAsync(ServerKind.RabbitMq);
+            lab.Timeline.Note("broker killed");
+            await servers.Set.StartAsync(ServerKind.RabbitMq);
+            lab.Timeline.Note("broker back");
+            await lab.ProgressAsync();
+        });
+        load.Slowest.ShouldBeLessThan(TimeSpan.FromSeconds(12));
+        await SavesAreQueuedAsync(FaultLab.ClientOf(host));
+        await lab.AuditAsync(host);
+    });
+
+    [Fact]
+    public Task Cut_BrokerWithoutSpool_SavesReturnCachedAreRescuedAndReachTheQueueAgain() => FaultLab.RunAsync(servers.Set, 3302, async lab =>
+    {
+        await lab.StartWorkerAsync();
+        var host = await lab.StartClientAsync();
+        var client = FaultLab.ClientOf(host);
+        await client.SaveAsync(new Checkpoint { ExecutionId = "before" });
+        await lab.RabbitMq.CutAsync();
+        lab.Timeline.Note("broker cut");
+        for (var i = 0; i < 100; i++)
+        {
+            var operation = lab.Ledger.Begin(new Operation(i, "cut", i, OperationKind.Save, new CheckpointKey("cut", "", $"{i}"), $"cut#{i}"));
+            var saved = await client.SaveAsync(new Checkpoint { ExecutionId = "cut", Id = $"{i}", State = Operation.StateOf(operation.Token) });
+            saved.Reached.ShouldBe(Durability.Cached);
+            lab.Ledger.Acknowledge(operation, saved.Reached, saved.Sequence);
+        }
+
+        await FaultLab.UntilAsync(
+            async () => (await FaultLab.CacheOf(host).GetPendingStatsAsync(CancellationToken.None)).Count == 0, "the rescuer has archived them");
+        lab.RabbitMq.Restore();
+        lab.Timeline.Note("broker can be reached");
+        await SavesAreQueuedAsync(client);
+        await lab.AuditAsync(host);
+    });
+
+    [Fact]
+    public Task Cut_Broker_ReadsOfTheArchiveEndInTime() => FaultLab.RunAsync(servers.Set, 3304, async lab =>
+    {
+        await lab.StartWorkerAsync();
+        var client = FaultLab.ClientOf(await lab.StartClientAsync(options => options.ReadTimeout = TimeSpan.FromSeconds(1)));
+        (await client.LoadLatestAsync("unknown")).ShouldBeNull();
+        await lab.RabbitMq.CutAsync();
+        for (var i = 0; i < 3; i++)
+        {
+            var read = client.LoadLatestAsync("unknown");
+            await Should.ThrowAsync<CheckpointUnavailableException>(() => read.WaitAsync(TimeSpan.FromSeconds(3)));
+        }
+    });
+
+    /// <summary>
+    /// While the alarm is on, RabbitMQ reads nothing from connections that publish. Saves return what Redis gives them, or
+    /// say in time that they could not reach their level; consuming, which clears the alarm, goes on.
+    /// </summary>
+    [Fact]
+    public Task MemoryAlarm_UnderLoad_SavesEndInTimeAndItHeals() => FaultLab.RunAsync(servers.Set, 3303, async lab =>
+    {
+        await lab.StartWorkerAsync();
+        var host = await lab.StartClientAsync(options => options.SaveTimeout = AlarmTimeout);
+        Workload load;
+        try
+        {
+            load = await lab.UnderLoadAsync(FaultLab.ClientOf(host), async () =>
+            {
+                await lab.ProgressAsync();
+                await servers.Set.RabbitMqCtlAsync("set_vm_memory_high_watermark", "absolute", "1");
+                lab.Timeline.Note("memory alarm");
+                await Task.Delay(TimeSpan.FromSeconds(5));
+                await servers.Set.RabbitMqCtlAsync("set_vm_memory_high_watermark", "0.5");
+                lab.Timeline.Note("alarm is over");
+                await lab.ProgressAsync();
+            });
+        }
+        finally
+        {
+            await servers.Set.RabbitMqCtlAsync("set_vm_memory_high_watermark", "0.5");
+        }
+
+        load.Slowest.ShouldBeLessThan(AlarmTimeout + TimeSpan.FromSeconds(2));
+        await SavesAreQueuedAsync(FaultLab.ClientOf(host));
+        await lab.AuditAsync(host);
+    });
+
+    private static Task SavesAreQueuedAsync(ICheckpointClient client) => FaultLab.UntilAsync(
+        async () => (await client.SaveAsync(new Checkpoint { ExecutionId = "after" })).Reached == Durability.Queued,
+        "saves reach the queue again", TimeSpan.FromSeconds(30));
+}

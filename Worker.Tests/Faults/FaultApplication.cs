@@ -1,0 +1,58 @@
+using System.Globalization;
+using AsyncCheckpoints.Tests.Servers;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace AsyncCheckpoints.Tests.Faults;
+
+/// <summary>The application under test as a process of its own: the workload, with its ledger in a file.</summary>
+internal static class FaultApplication
+{
+    /// <summary>The settings that come by environment.</summary>
+    private static readonly string[] Settings = ["REDIS", "RABBITMQ", "PREFIX", "PAUSE_MS"];
+
+    public static async Task<int> RunAsync(string ledgerFile, int seed, string name)
+    {
+        var settings = Settings.ToDictionary(setting => setting, setting => Environment.GetEnvironmentVariable($"FAULT_{setting}")!);
+        await using var file = new StreamWriter(ledgerFile);
+        var builder = Host.CreateApplicationBuilder();
+        builder.Logging.SetMinimumLevel(LogLevel.Warning);
+        builder.Logging.AddFilter("MassTransit", LogLevel.Error);
+        builder.Services.AddAsyncCheckpoints(options =>
+        {
+            options.Redis = settings["REDIS"];
+            options.RabbitMq = settings["RABBITMQ"];
+            options.Prefix = settings["PREFIX"];
+            options.ShardCount = 16;
+            options.CacheTimeout = TimeSpan.FromSeconds(1);
+            options.BrokerTimeout = TimeSpan.FromSeconds(2);
+            options.SaveTimeout = TimeSpan.FromSeconds(4);
+        });
+        builder.Services.AddHostedService(provider => new Load(new Workload(
+            provider.GetRequiredService<ICheckpointClient>(), new Ledger(file), seed, name)
+        {
+            Pause = TimeSpan.FromMilliseconds(int.Parse(settings["PAUSE_MS"], CultureInfo.InvariantCulture)),
+        }));
+        await builder.Build().RunAsync();
+        await file.FlushAsync();
+        return 0;
+    }
+
+    /// <summary>Starts it as a child of the test.</summary>
+    public static Task<WorkerProcess> StartAsync(FaultLab lab, string ledgerFile, int seed, string name, int pauseMs = 2) => WorkerProcess.StartAsync(
+        new Dictionary<string, string?>
+        {
+            ["FAULT_REDIS"] = lab.Redis.ConnectionString,
+            ["FAULT_RABBITMQ"] = lab.RabbitMq.ConnectionString,
+            ["FAULT_PREFIX"] = lab.Prefix,
+            ["FAULT_PAUSE_MS"] = pauseMs.ToString(CultureInfo.InvariantCulture),
+        },
+        ["application", ledgerFile, seed.ToString(CultureInfo.InvariantCulture), name],
+        program: "AsyncCheckpoints.Worker.Tests.dll");
+
+    private sealed class Load(Workload workload) : BackgroundService
+    {
+        protected override Task ExecuteAsync(CancellationToken stoppingToken) => workload.RunAsync(stoppingToken);
+    }
+}

@@ -1,0 +1,128 @@
+using AsyncCheckpoints.Caching;
+using AsyncCheckpoints.Messaging;
+using Microsoft.Extensions.Hosting;
+using RabbitMQ.Client;
+using Shouldly;
+
+namespace AsyncCheckpoints.Tests.Faults;
+
+/// <content>The end of a run: settle, compare.</content>
+internal sealed partial class FaultLab
+{
+    /// <summary>Lets everything settle, compares, and fails where ledger, archive, Redis and events differ.</summary>
+    /// <param name="client">A client that is up.</param>
+    public async Task AuditAsync(IHost client)
+    {
+        var verdict = await InspectAsync(client);
+        verdict.IsClean.ShouldBeTrue(verdict.ToString());
+        verdict.Acknowledged.ShouldBeGreaterThan(0);
+    }
+
+    /// <summary>Lets everything settle and compares.</summary>
+    public async Task<Verdict> InspectAsync(IHost client)
+    {
+        await ClientOf(client).FlushAsync().WaitAsync(Patience);
+        Timeline.Note("flushed");
+        await SettleAsync(client);
+        var verdict = new Verdict();
+        var auditor = new Auditor(Ledger.Snapshot(), IsPromised, verdict);
+        var rows = await auditor.AuditArchiveAsync(Archive);
+        foreach (var letter in await Archive.ListDeadLettersAsync(null, 10, CancellationToken.None))
+        {
+            verdict.Add($"Dead letter {letter.Letter.Id}: {letter.Letter.Reason}");
+        }
+
+        await auditor.AuditCacheAsync(CacheOf(client), rows);
+        await auditor.AuditClientAsync(ClientOf(client), rows);
+        await AuditEventsAsync(rows.Values.SelectMany(list => list).ToList(), verdict);
+
+        // What workers held without an acknowledgement is back on the queue once they are gone.
+        foreach (var worker in _workers.Where(worker => !worker.HasExited))
+        {
+            worker.Terminate();
+            var code = await worker.WaitForExitAsync(Patience);
+            if (code != 0)
+            {
+                verdict.Add($"Worker {worker.Id} ended with {code}");
+            }
+        }
+
+        if (await CountMessagesAsync() is var left and > 0)
+        {
+            verdict.Add($"{left} messages are on the queue after the last worker has gone");
+        }
+
+        Timeline.Note(verdict.ToString());
+        return verdict;
+    }
+
+    /// <summary>Nothing pending in Redis, nothing on the queue, nothing in the outbox.</summary>
+    public async Task SettleAsync(IHost client)
+    {
+        var left = "";
+        try
+        {
+            await UntilAsync(
+                async () =>
+                {
+                    var pending = await GetPendingAsync(client);
+                    var messages = await CountMessagesAsync();
+                    var outbox = await Archive.GetOutboxStatsAsync(CancellationToken.None);
+                    left = $"{pending.Count} pending, {messages} messages, {outbox.Pending} outbox entries";
+                    return pending.Count == 0 && messages == 0 && outbox.Pending == 0;
+                },
+                "nothing is under way");
+        }
+        catch (TimeoutException e)
+        {
+            throw new TimeoutException($"It did not settle: {left}", e);
+        }
+
+        Timeline.Note("settled");
+    }
+
+    /// <summary>The marks in Redis; the client's connection may still be on its way back.</summary>
+    private static async Task<PendingStats> GetPendingAsync(IHost client)
+    {
+        try
+        {
+            return await CacheOf(client).GetPendingStatsAsync(CancellationToken.None);
+        }
+        catch (CheckpointUnavailableException)
+        {
+            return new PendingStats(long.MaxValue, TimeSpan.Zero);
+        }
+    }
+
+    /// <summary>Messages on the command queue that no worker has in hand.</summary>
+    public async Task<uint> CountMessagesAsync()
+    {
+        await using var connection = await new ConnectionFactory { Uri = new Uri(Servers.RabbitMq) }.CreateConnectionAsync();
+        await using var channel = await connection.CreateChannelAsync();
+        return (await channel.QueueDeclarePassiveAsync(new QueueNames(Prefix).Commands)).MessageCount;
+    }
+
+    private bool IsPromised(Operation operation) =>
+        operation.Reached is { } reached && (reached >= Durability.Queued || !AtRisk.Contains(operation.Owner.Split('.')[0]));
+
+    private async Task AuditEventsAsync(List<Checkpoint> rows, Verdict verdict)
+    {
+        try
+        {
+            await UntilAsync(
+                () => Task.FromResult(rows.TrueForAll(row => Events.Knows(row.Key, row.Sequence))), "every event has come", TimeSpan.FromSeconds(20));
+        }
+        catch (TimeoutException)
+        {
+            foreach (var row in rows.Where(row => !Events.Knows(row.Key, row.Sequence)))
+            {
+                verdict.Add($"No event for {row.Key} at {row.Sequence}");
+            }
+        }
+
+        foreach (var unstable in Events.Unstable())
+        {
+            verdict.Add(unstable);
+        }
+    }
+}

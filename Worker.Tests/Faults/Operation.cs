@@ -1,0 +1,64 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace AsyncCheckpoints.Tests.Faults;
+
+internal enum OperationKind
+{
+    Save,
+    Delete,
+    Clear,
+}
+
+/// <summary>One call of the workload. A stream has one writer, whose steps follow each other; a step may be a burst.</summary>
+/// <param name="Number">Unique and rising inside its owner.</param>
+/// <param name="Owner">The writer.</param>
+/// <param name="Step">The writer's step.</param>
+/// <param name="Kind">What it does.</param>
+/// <param name="Key">The checkpoint; for a clear only the execution.</param>
+/// <param name="Token">Names the content of a save.</param>
+internal sealed record Operation(int Number, string Owner, int Step, OperationKind Kind, CheckpointKey Key, string Token)
+{
+    /// <summary>What the caller was told; null while nothing.</summary>
+    public Durability? Reached { get; set; }
+
+    /// <summary>The sequence the caller was told.</summary>
+    public long Sequence { get; set; }
+
+    /// <summary>The content of a token: the token itself and as many bytes as it says, which only it can make.</summary>
+    public static byte[] StateOf(string token)
+    {
+        var hash = SHA256.HashData(Encoding.UTF8.GetBytes(token));
+        var size = hash[0] % 8 == 0 ? 20_000 + (hash[1] * 100) : hash[1] * 4;
+        var name = Encoding.UTF8.GetBytes(token + "\n");
+        var state = new byte[name.Length + size];
+        name.CopyTo(state, 0);
+        for (var i = name.Length; i < state.Length; i++)
+        {
+            state[i] = (byte)(hash[i % 32] + (i / 32));
+        }
+
+        return state;
+    }
+
+    /// <summary>The token that a state names.</summary>
+    public static string TokenOf(ReadOnlyMemory<byte> state)
+    {
+        var end = state.Span.IndexOf((byte)'\n');
+        return end < 0 ? "" : Encoding.UTF8.GetString(state.Span[..end]);
+    }
+
+    /// <summary>As a line of a child's ledger.</summary>
+    public string ToLine() => string.Join(
+        '\t', "begin", Owner, Number.ToString(CultureInfo.InvariantCulture), Step.ToString(CultureInfo.InvariantCulture), Kind, Key.ExecutionId, Key.Namespace, Key.Id, Token);
+
+    /// <summary>Reads <see cref="ToLine"/>.</summary>
+    public static Operation FromLine(string[] parts) => new(
+        int.Parse(parts[2], CultureInfo.InvariantCulture),
+        parts[1],
+        int.Parse(parts[3], CultureInfo.InvariantCulture),
+        Enum.Parse<OperationKind>(parts[4]),
+        new CheckpointKey(parts[5], parts[6], parts[7]),
+        parts[8]);
+}

@@ -1,0 +1,124 @@
+using AsyncCheckpoints.Contracts;
+using AsyncCheckpoints.Tests.Servers;
+using Shouldly;
+using StackExchange.Redis;
+using Xunit;
+
+namespace AsyncCheckpoints.Tests.Faults;
+
+[Collection(FaultTestGroup.Name)]
+public sealed class RedisFaultTests(FaultServers servers)
+{
+    private static readonly SaveOptions Persisted = new() { Durability = Durability.Persisted };
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public Task Kill_RedisUnderLoad_SavesGoOnAndItIsRepaired(bool isEmptied) => FaultLab.RunAsync(servers.Set, 3201, async lab =>
+    {
+        await lab.StartWorkerAsync();
+        var client = await lab.StartClientAsync();
+        var load = await lab.UnderLoadAsync(FaultLab.ClientOf(client), async () =>
+        {
+            await lab.ProgressAsync();
+            await servers.Set.KillAsync(ServerKind.Redis);
+            lab.Timeline.Note("Redis killed");
+            if (isEmptied)
+            {
+                lab.AtRisk.Add("w");
+                await servers.Set.WipeAsync(ServerKind.Redis);
+            }
+
+            await lab.ProgressAsync();
+            await servers.Set.StartAsync(ServerKind.Redis);
+            lab.Timeline.Note("Redis back");
+            await lab.ProgressAsync();
+        });
+        load.Slowest.ShouldBeLessThan(TimeSpan.FromSeconds(12));
+        await lab.AuditAsync(client);
+        await SavesAreCachedAsync(FaultLab.ClientOf(client));
+    });
+
+    [Fact]
+    public Task Pause_RedisUnderLoad_SavesGoOn() => FaultLab.RunAsync(servers.Set, 3202, async lab =>
+    {
+        await lab.StartWorkerAsync();
+        var client = await lab.StartClientAsync();
+        await lab.UnderLoadAsync(FaultLab.ClientOf(client), async () =>
+        {
+            await lab.ProgressAsync();
+            await servers.Set.PauseAsync(ServerKind.Redis);
+            lab.Timeline.Note("Redis stopped");
+            await lab.ProgressAsync();
+            await servers.Set.ResumeAsync(ServerKind.Redis);
+            lab.Timeline.Note("Redis continues");
+            await lab.ProgressAsync();
+        });
+        await lab.AuditAsync(client);
+    });
+
+    [Fact]
+    public Task Start_RedisIsDown_SavesReachTheQueueAndLaterTheCache() => FaultLab.RunAsync(servers.Set, 3203, async lab =>
+    {
+        await lab.StartWorkerAsync();
+        await lab.Redis.CutAsync();
+        var host = await lab.StartClientAsync();
+        var client = FaultLab.ClientOf(host);
+        await lab.UnderLoadAsync(client, () => lab.ProgressAsync());
+        var saved = await client.SaveAsync(new Checkpoint { ExecutionId = "down" });
+        saved.Reached.ShouldBe(Durability.Queued);
+        saved.Cached.ShouldBeFalse();
+        lab.Redis.Restore();
+        lab.Timeline.Note("Redis can be reached");
+        await SavesAreCachedAsync(client);
+        await lab.AuditAsync(host);
+    });
+
+    /// <summary>The command of a deletion is on the queue, the archive still has the checkpoint, and a read has just warmed it.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public Task Empty_DeletionStillOnTheQueue_StaysDeleted(bool isClear) => FaultLab.RunAsync(servers.Set, 3204, async lab =>
+    {
+        var worker = await lab.StartWorkerAsync();
+        var host = await lab.StartClientAsync();
+        var client = FaultLab.ClientOf(host);
+        var saved = await client.SaveAsync(new Checkpoint { ExecutionId = "run", Id = "a", CreatedAt = DateTimeOffset.UnixEpoch }, Persisted);
+        await lab.KillAsync(worker);
+        (isClear ? await client.ClearAsync("run") : await client.DeleteAsync(saved.Key)).ShouldBe(Durability.Queued);
+        await FlushAsync();
+        var warm = CheckpointCodec.Encode(new Checkpoint { ExecutionId = "run", Id = "a", CreatedAt = DateTimeOffset.UnixEpoch });
+        await FaultLab.CacheOf(host).PutAsync(warm, saved.Sequence, default, pending: false, CancellationToken.None);
+
+        await lab.StartWorkerAsync();
+        await lab.SettleAsync(host);
+        await FaultLab.UntilAsync(async () => await client.LoadLatestAsync("run") is null, "it is deleted in Redis too", TimeSpan.FromSeconds(10));
+        (await client.LoadAsync(saved.Key)).ShouldBeNull();
+    });
+
+    [Fact]
+    public Task Empty_OldMessageComesAgain_TheLatestStays() => FaultLab.RunAsync(servers.Set, 3205, async lab =>
+    {
+        await lab.StartWorkerAsync();
+        var host = await lab.StartClientAsync();
+        var client = FaultLab.ClientOf(host);
+        var old = new Checkpoint { ExecutionId = "run", Id = "old", CreatedAt = DateTimeOffset.UnixEpoch };
+        var saved = await client.SaveAsync(old, Persisted);
+        await client.SaveAsync(new Checkpoint { ExecutionId = "run", Id = "new" }, Persisted);
+        await FlushAsync();
+        await OrderFaultTests.RedeliverAsync(lab, (old, saved.Sequence), isCached: true);
+        await client.SaveAsync(new Checkpoint { ExecutionId = "behind" }, Persisted);
+        await lab.SettleAsync(host);
+        (await client.LoadLatestAsync("run"))!.Id.ShouldBe("new");
+    });
+
+    private async Task FlushAsync()
+    {
+        using var redis = await ConnectionMultiplexer.ConnectAsync(servers.Set.Redis + ",allowAdmin=true");
+        await redis.GetServer(servers.Set.Redis).FlushAllDatabasesAsync();
+    }
+
+    private static Task SavesAreCachedAsync(ICheckpointClient client) => FaultLab.UntilAsync(
+        async () => (await client.SaveAsync(new Checkpoint { ExecutionId = "after" })) is { Cached: true, Reached: Durability.Queued },
+        "saves are cached again", TimeSpan.FromSeconds(30));
+}

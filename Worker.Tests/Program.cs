@@ -1,0 +1,16 @@
+using System.Globalization;
+using AsyncCheckpoints.Tests.Faults;
+
+namespace AsyncCheckpoints.Tests;
+
+/// <summary>Run by the test host this assembly is tests; run by itself it is what the fault tests need as a process.</summary>
+internal static class Program
+{
+    public static Task<int> Main(string[] arguments) => arguments switch
+    {
+        ["application", var ledger, var seed, var name] => FaultApplication.RunAsync(ledger, int.Parse(seed, CultureInfo.InvariantCulture), name),
+        ["chaos", var seed, var minutes] => Chaos.RunAsync(
+            int.Parse(seed, CultureInfo.InvariantCulture), TimeSpan.FromMinutes(double.Parse(minutes, CultureInfo.InvariantCulture))),
+        _ => Task.FromResult(2),
+    };
+}
