@@ -2,7 +2,7 @@ export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help build test chaos lint run run-production up down demo clean
+.PHONY: help build test chaos lint bench bench-micro run run-production up down demo clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -19,6 +19,16 @@ chaos: ## Random faults under load, from a seed (SEED=1 MINUTES=10); not a part 
 lint: ## Build with warnings as errors and check the format
 	dotnet build -c Release
 	dotnet format --verify-no-changes --no-restore
+
+bench: ## Measure floors, peers and ours (QUICK=1: small counts; BENCH=name: one measure; MARKDOWN=file)
+	infra/install.sh
+	dotnet build -c Release Benchmarks --nologo -v quiet
+	dotnet Benchmarks/bin/Release/net10.0/AsyncCheckpoints.Benchmarks.dll --json Benchmarks/results/latest.json \
+		$(if $(QUICK),--quick) $(if $(BENCH),--bench $(BENCH)) $(if $(MARKDOWN),--markdown $(MARKDOWN))
+
+bench-micro: ## Measure the in-process parts with BenchmarkDotNet (BENCH=pattern)
+	dotnet build -c Release Benchmarks --nologo -v quiet
+	dotnet Benchmarks/bin/Release/net10.0/AsyncCheckpoints.Benchmarks.dll micro --filter '$(or $(BENCH),*)'
 
 run: ## Run the worker with nothing else: queue and cache in memory, archive in SQLite
 	dotnet run -c Release --project Worker

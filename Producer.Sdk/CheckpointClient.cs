@@ -15,20 +15,24 @@ internal sealed class CheckpointClient(SavePipeline pipeline, BufferBudget budge
     private static readonly SaveOptions DefaultSaveOptions = new();
     private readonly int _maxStateBytes = options.Value.MaxStateBytes;
 
-    public async Task<SaveResult> SaveAsync(Checkpoint checkpoint, SaveOptions? options = null, CancellationToken cancellationToken = default)
+    public Task<SaveResult> SaveAsync(Checkpoint checkpoint, SaveOptions? options = null, CancellationToken cancellationToken = default)
     {
         CheckpointLimits.Validate(checkpoint, _maxStateBytes);
         options ??= DefaultSaveOptions;
         SaveOptionsValidator.Validate(options);
-        cancellationToken.ThrowIfCancellationRequested();
+        if (cancellationToken.IsCancellationRequested)
+        {
+            return Task.FromCanceled<SaveResult>(cancellationToken);
+        }
+
         if (checkpoint.Id.Length == 0)
         {
             checkpoint = checkpoint with { Id = Guid.CreateVersion7().ToString() };
         }
 
         return options.ExpectedLatestId is { } expected
-            ? await SaveFencedAsync(checkpoint, options, expected, cancellationToken)
-            : await pipeline.SaveAsync(checkpoint, options, cancellationToken);
+            ? SaveFencedAsync(checkpoint, options, expected, cancellationToken)
+            : pipeline.SaveAsync(checkpoint, options, cancellationToken);
     }
 
     public bool TrySave(Checkpoint checkpoint)

@@ -75,7 +75,7 @@ public sealed class CheckpointOptions
     [Range(1, 10_000_000)]
     public int MaxBufferedItems { get; set; } = 10_000;
 
-    /// <summary>The most bytes of state that may wait in this process; one larger save may wait alone.</summary>
+    /// <summary>The most bytes that may wait in this process, counting each save's state and 2 KiB; one larger save may wait alone.</summary>
     /// <value>The default value is 256 MiB.</value>
     [Range(1024, 64L * 1024 * 1024 * 1024)]
     public long MaxBufferedBytes { get; set; } = 256L * 1024 * 1024;

@@ -4,6 +4,7 @@ using AsyncCheckpoints.Messaging;
 using AsyncCheckpoints.Reading;
 using AsyncCheckpoints.Redis;
 using AsyncCheckpoints.Saving;
+using AsyncCheckpoints.Spooling;
 using MassTransit;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -51,10 +52,13 @@ public static class CheckpointServiceCollectionExtensions
         services.AddSingleton<CheckpointMetrics>();
         services.AddSingleton<CacheLink>();
         services.AddSingleton<CommandTransport>();
+        services.TryAddSingleton<ICommandSpool, NoSpool>();
         services.AddSingleton<CommandSender>();
+        services.AddSingleton<WriteThrough>();
         services.AddSingleton<SavePipeline>();
         services.AddSingleton<CheckpointReader>();
         services.AddSingleton<ICheckpointClient, CheckpointClient>();
+        services.AddHostedService<SpoolDrain>();
         services.AddHostedService<CheckpointClientService>();
         return services;
     }
@@ -73,7 +77,7 @@ public static class CheckpointServiceCollectionExtensions
     /// <summary>The client's bus on RabbitMQ.</summary>
     internal static IServiceCollection AddRabbitMqClientBus(this IServiceCollection services)
     {
-        services.AddSingleton(CommandEndpoint.RabbitMq);
+        services.AddSingleton(Routes.RabbitMq);
         services.AddMassTransit<ICheckpointBus, CheckpointBus>(bus => bus.UsingRabbitMq((context, rabbit) =>
         {
             var options = context.GetRequiredService<IOptions<CheckpointOptions>>().Value;

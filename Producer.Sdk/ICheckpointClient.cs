@@ -84,7 +84,7 @@ public interface ICheckpointClient
 
     /// <summary>
     /// Starts a new execution from a checkpoint: a copy of it, with the same id, becomes the first of the same namespace
-    /// there. Its metadata names the origin in <c>forkedFrom</c>.
+    /// there. Its metadata names the origin in <c>forkedFrom</c>. Repeating the same fork changes nothing.
     /// </summary>
     /// <param name="source">The checkpoint to start from.</param>
     /// <param name="newExecutionId">The new execution; it must have no checkpoint in that namespace.</param>

@@ -6,4 +6,8 @@ namespace AsyncCheckpoints;
 /// <param name="Reached">The level that holds now.</param>
 /// <param name="Cached">Whether Redis has it, so that it can be read at once.</param>
 /// <param name="Unchanged">The same id with the same content was there already; nothing has changed.</param>
-public sealed record SaveResult(CheckpointKey Key, long Sequence, Durability Reached, bool Cached, bool Unchanged);
+/// <param name="Spooled">
+/// The broker did not take it, but this machine's spool did: it survives a restart of the application and goes to the
+/// archive once the broker is back.
+/// </param>
+public sealed record SaveResult(CheckpointKey Key, long Sequence, Durability Reached, bool Cached, bool Unchanged, bool Spooled = false);

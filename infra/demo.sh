@@ -82,8 +82,9 @@ case "$mode" in
   *) fail "DEMO is '$mode'; embedded and production are allowed" ;;
 esac
 
-dotnet build -c Release --nologo -v quiet -clp:ErrorsOnly Worker
-dotnet build -c Release --nologo -v quiet -clp:ErrorsOnly samples/Agent
+for project in Worker samples/Agent; do
+  dotnet build -c Release --nologo "$project" > "$dir/build.log" 2>&1 || { cat "$dir/build.log" >&2; fail "$project does not build"; }
+done
 
 say "The right answer, from a run without interruption"
 expected=$(dotnet "$agent_dll" --plain | sed -n 's/^Answer: //p')

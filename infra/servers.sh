@@ -272,6 +272,8 @@ kill_now() {
   for name in "$@"; do
     signal KILL "$name"
     until gone "$name"; do sleep 0.02; done
+    # A process of many threads counts as gone while the last of them still holds the socket.
+    while answers "$(port_of "$name")"; do sleep 0.02; done
     # The postmaster's children see its end by themselves; a start must not meet them.
     if [ "$name" = postgres ]; then
       while children_left; do sleep 0.05; done

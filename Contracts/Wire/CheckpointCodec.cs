@@ -57,10 +57,13 @@ internal static class CheckpointCodec
 
         // Fields in ascending order: the two parts one behind the other are one valid message.
         var contentLength = content.CalculateSize();
-        var record = new byte[contentLength + carried.CalculateSize()];
-        content.WriteTo(record.AsSpan(0, contentLength));
-        carried.WriteTo(record.AsSpan(contentLength));
-        return new EncodedCheckpoint(checkpoint.Key, record, SHA256.HashData(record.AsSpan(0, contentLength)));
+        var buffer = GC.AllocateUninitializedArray<byte>(EncodedCheckpoint.HeaderLength + contentLength + carried.CalculateSize());
+        var record = buffer.AsMemory(EncodedCheckpoint.HeaderLength);
+        content.WriteTo(record.Span[..contentLength]);
+        carried.WriteTo(record.Span[contentLength..]);
+        var hash = buffer.AsMemory(EncodedCheckpoint.SequenceLength, EncodedCheckpoint.ContentHashLength);
+        SHA256.HashData(record.Span[..contentLength], hash.Span);
+        return new EncodedCheckpoint(checkpoint.Key, record, hash, buffer);
     }
 
     /// <summary>Decodes a record and checks it.</summary>

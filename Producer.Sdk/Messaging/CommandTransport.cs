@@ -8,10 +8,8 @@ namespace AsyncCheckpoints.Messaging;
 /// The client's way to the worker: commands that the broker confirms, and questions that the worker answers. Faults come
 /// as <see cref="CheckpointUnavailableException"/>.
 /// </summary>
-internal sealed class CommandTransport(ICheckpointBus bus, CommandEndpoint commands, IOptions<CheckpointOptions> options)
+internal sealed class CommandTransport(ICheckpointBus bus, Routes routes, IOptions<CheckpointOptions> options)
 {
-    private readonly Uri _reads = new($"exchange:{new QueueNames(options.Value.Prefix).Reads}");
-
     /// <summary>Sends commands; completes when the broker has them on a quorum queue.</summary>
     /// <param name="message">The commands.</param>
     /// <param name="reply">Asks the worker to tell when they are archived.</param>
@@ -20,7 +18,7 @@ internal sealed class CommandTransport(ICheckpointBus bus, CommandEndpoint comma
     {
         try
         {
-            var endpoint = await commands.GetAsync(bus);
+            var endpoint = await routes.GetCommandsAsync(bus);
             await endpoint.Send(message, Pipe.Execute<SendContext<CheckpointCommands>>(context => Prepare(context, reply)), cancellationToken);
         }
         catch (Exception e) when (e is not OutOfMemoryException)
@@ -52,14 +50,15 @@ internal sealed class CommandTransport(ICheckpointBus bus, CommandEndpoint comma
         where TAnswer : class
     {
         Response<TAnswer, RequestFailed> response;
-        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        timeout.CancelAfter(options.Value.ReadTimeout);
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        patience.CancelAfter(options.Value.ReadTimeout);
         try
         {
-            var client = bus.CreateRequestClient<TRequest>(_reads, RequestTimeout.After(ms: (int)options.Value.ReadTimeout.TotalMilliseconds));
+            var timeout = RequestTimeout.After(ms: (int)options.Value.ReadTimeout.TotalMilliseconds);
+            var client = routes.Reads is { } address ? bus.CreateRequestClient<TRequest>(address, timeout) : bus.CreateRequestClient<TRequest>(timeout);
 
             // The library's own timeout starts when the request is sent, which takes a broker.
-            response = await client.GetResponse<TAnswer, RequestFailed>(request, timeout.Token).WaitAsync(timeout.Token);
+            response = await client.GetResponse<TAnswer, RequestFailed>(request, patience.Token).WaitAsync(patience.Token);
         }
         catch (Exception e) when (e is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
         {

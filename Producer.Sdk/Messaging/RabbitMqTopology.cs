@@ -24,9 +24,8 @@ internal static class RabbitMqTopology
     {
         bus.Host(uri, host => host.Heartbeat(TimeSpan.FromSeconds(10)));
         UseProtobuf(bus);
-        bus.Message<CheckpointCommands>(message => message.SetEntityName(names.Commands));
         bus.Message<CheckpointEvents>(message => message.SetEntityName(names.Events));
-        bus.Publish<CheckpointCommands>(message =>
+        UseExchange<CheckpointCommands>(bus, names.Commands, message =>
         {
             message.BindQueue(names.Commands, names.Commands, queue =>
             {
@@ -37,12 +36,8 @@ internal static class RabbitMqTopology
             });
             message.BindQueue(names.DeadCommands, names.DeadCommands, queue => queue.SetQueueArgument("x-queue-type", "quorum"));
         });
-
-        // The generated class implements these; they are not messages.
-        bus.Publish<IMessage>(message => message.Exclude = true);
-        bus.Publish<IBufferMessage>(message => message.Exclude = true);
-        bus.Publish<IMessage<CheckpointCommands>>(message => message.Exclude = true);
-        bus.Publish<IDeepCloneable<CheckpointCommands>>(message => message.Exclude = true);
+        UseExchange<FindCheckpoints>(bus, names.Reads, message => message.BindQueue(names.Reads, names.Reads));
+        UseExchange<FindExecutions>(bus, names.Reads, message => message.BindQueue(names.Reads, names.Reads));
     }
 
     /// <summary>Makes protobuf the bus's format; what is not a protobuf message stays JSON.</summary>
@@ -63,4 +58,18 @@ internal static class RabbitMqTopology
         ("x-dead-letter-strategy", "at-least-once"),
         ("x-overflow", "reject-publish"),
     ];
+
+    private static void UseExchange<T>(
+        IRabbitMqBusFactoryConfigurator bus, string exchange, Action<IRabbitMqMessagePublishTopologyConfigurator<T>> configure)
+        where T : class, IMessage<T>, IDeepCloneable<T>
+    {
+        bus.Message<T>(message => message.SetEntityName(exchange));
+        bus.Publish(configure);
+
+        // The generated class implements these; they are not messages.
+        bus.Publish<IMessage>(message => message.Exclude = true);
+        bus.Publish<IBufferMessage>(message => message.Exclude = true);
+        bus.Publish<IMessage<T>>(message => message.Exclude = true);
+        bus.Publish<IDeepCloneable<T>>(message => message.Exclude = true);
+    }
 }

@@ -98,7 +98,7 @@ internal sealed partial class CheckpointReader
     private async Task<IReadOnlyList<string>> WithoutClearedAsync(List<string> archived, CancellationToken cancellationToken)
     {
         var marks = await Task.WhenAll(archived.Select(id => cache.CallAsync(
-            static (cache, id, cancellationToken) => cache.GetMarksAsync(id, [("", "*")], cancellationToken), id, cancellationToken).AsTask()));
+            static (cache, id, cancellationToken) => cache.GetMarksAsync(id, [("", "*")], cancellationToken), id, cancellationToken)));
         var left = new List<string>(archived.Count);
         for (var i = 0; i < archived.Count; i++)
         {

@@ -1,3 +1,4 @@
+using AsyncCheckpoints.Saving;
 using StackExchange.Redis;
 
 namespace AsyncCheckpoints.Redis;
@@ -10,6 +11,7 @@ internal sealed class RedisConnection : IAsyncDisposable
 {
     private readonly ConfigurationOptions _options;
     private readonly TimeSpan _timeout;
+    private readonly SharedTimeout _deadline;
     private readonly Lock _gate = new();
     private Task<ConnectionMultiplexer>? _connecting;
     private volatile IDatabase? _database;
@@ -33,6 +35,7 @@ internal sealed class RedisConnection : IAsyncDisposable
         _options.KeepAlive = 10;
         _options.ConnectTimeout = (int)Math.Clamp(timeout.TotalMilliseconds, 250, 5000);
         _timeout = timeout;
+        _deadline = new SharedTimeout(timeout, TimeProvider.System);
     }
 
     /// <summary>Runs a script by its hash, and by its text where Redis does not know it (yet, or since a restart).</summary>
@@ -48,7 +51,7 @@ internal sealed class RedisConnection : IAsyncDisposable
             var db = _database ?? await ConnectAsync(cancellationToken);
             try
             {
-                return await db.ScriptEvaluateAsync(script.Hash, keys, values).WaitAsync(_timeout, cancellationToken);
+                return await BoundAsync(db.ScriptEvaluateAsync(script.Hash, keys, values), cancellationToken);
             }
             catch (RedisServerException e) when (RedisErrors.IsUnknownScript(e))
             {
@@ -56,7 +59,7 @@ internal sealed class RedisConnection : IAsyncDisposable
                 var arguments = new List<object>(keys.Length + values.Length + 2) { script.Text, keys.Length };
                 arguments.AddRange(keys.Cast<object>());
                 arguments.AddRange(values.Cast<object>());
-                return await db.ExecuteAsync("EVAL", arguments).WaitAsync(_timeout, cancellationToken);
+                return await BoundAsync(db.ExecuteAsync("EVAL", arguments), cancellationToken);
             }
         }
         catch (Exception e) when (RedisErrors.Translate(e, cancellationToken) is { } translated)
@@ -75,7 +78,7 @@ internal sealed class RedisConnection : IAsyncDisposable
         {
             cancellationToken.ThrowIfCancellationRequested();
             var db = _database ?? await ConnectAsync(cancellationToken);
-            return await call(db).WaitAsync(_timeout, cancellationToken);
+            return await BoundAsync(call(db), cancellationToken);
         }
         catch (Exception e) when (RedisErrors.Translate(e, cancellationToken) is { } translated)
         {
@@ -108,6 +111,9 @@ internal sealed class RedisConnection : IAsyncDisposable
             // Nothing to close in an orderly way.
         }
     }
+
+    private Task<T> BoundAsync<T>(Task<T> task, CancellationToken cancellationToken) =>
+        cancellationToken.CanBeCanceled ? task.WaitAsync(_timeout, cancellationToken) : task.WaitAsync(_deadline.Token);
 
     private async Task<IDatabase> ConnectAsync(CancellationToken cancellationToken)
     {

@@ -31,6 +31,12 @@ internal static class RedisFormat
     /// <param name="sequence">Its sequence.</param>
     public static byte[] Payload(EncodedCheckpoint checkpoint, long sequence)
     {
+        if (checkpoint.TakeBuffer() is { } buffer)
+        {
+            WriteSequence(sequence, buffer);
+            return buffer;
+        }
+
         var payload = GC.AllocateUninitializedArray<byte>(HeaderLength + checkpoint.Record.Length);
         WriteSequence(sequence, payload);
         checkpoint.ContentHash.Span.CopyTo(payload.AsSpan(SequenceLength, EncodedCheckpoint.ContentHashLength));

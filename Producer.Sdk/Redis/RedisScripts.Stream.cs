@@ -25,7 +25,7 @@ internal static partial class RedisScripts
 
         local function is_late(deadline)
           local time = redis.call('TIME')
-          return string.format('%d%06d', time[1], time[2]) > deadline
+          return time[1] * 1000000 + time[2] > tonumber(deadline)
         end
 
         local function read(meta)

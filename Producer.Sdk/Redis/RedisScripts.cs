@@ -15,7 +15,7 @@ internal static partial class RedisScripts
     /// </summary>
     public static readonly RedisScript Save = new("""
         local time = redis.call('TIME')
-        if string.format('%d%06d', time[1], time[2]) > ARGV[4] then return 'l' end
+        if time[1] * 1000000 + time[2] > tonumber(ARGV[4]) then return 'l' end
         local got = redis.call('HMGET', KEYS[1], '\1', ARGV[1])
         local meta, old = got[1], got[2]
         if old and string.sub(old, 17, 48) == string.sub(ARGV[2], 17, 48) then return 'u' .. string.sub(old, 1, 16) end

@@ -1,16 +1,14 @@
 using AsyncCheckpoints.Caching;
 using Microsoft.Extensions.Logging;
-using Polly;
-using Polly.CircuitBreaker;
 
 namespace AsyncCheckpoints.Saving;
 
 /// <summary>
 /// The cache's leg: initialises the cache when it can first be reached, and stops asking while it is away. An outage is a <see cref="CheckpointUnavailableException"/>.
 /// </summary>
-internal sealed class CacheLink(ICheckpointCache cache, SequenceClock clock, ILogger<CacheLink> logger) : IDisposable
+internal sealed class CacheLink(ICheckpointCache cache, SequenceClock clock, TimeProvider time, ILogger<CacheLink> logger) : IDisposable
 {
-    private readonly ResiliencePipeline _breaker = Breakers.Create("cache", null, logger);
+    private readonly Breaker _breaker = new("cache", time, logger);
     private readonly SemaphoreSlim _initializing = new(1);
     private volatile bool _isReady;
 
@@ -25,29 +23,10 @@ internal sealed class CacheLink(ICheckpointCache cache, SequenceClock clock, ILo
     /// <param name="cancellationToken">Stops waiting.</param>
     /// <exception cref="CheckpointUnavailableException">The cache cannot be reached.</exception>
     /// <exception cref="InvalidOperationException">The cache has another layout than the options say.</exception>
-    public async ValueTask<T> CallAsync<TState, T>(
-        Func<ICheckpointCache, TState, CancellationToken, Task<T>> call, TState state, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return await _breaker.ExecuteAsync(
-                static async (call, cancellationToken) =>
-                {
-                    if (!call.Link._isReady)
-                    {
-                        await call.Link.InitializeAsync(cancellationToken);
-                    }
-
-                    return await call.Call(call.Link.Cache, call.State, cancellationToken);
-                },
-                (Link: this, Call: call, State: state),
-                cancellationToken);
-        }
-        catch (BrokenCircuitException e)
-        {
-            throw new CheckpointUnavailableException("Redis could not be reached a moment ago.", "Check that Redis is running.", e);
-        }
-    }
+    public Task<T> CallAsync<TState, T>(
+        Func<ICheckpointCache, TState, CancellationToken, Task<T>> call, TState state, CancellationToken cancellationToken) =>
+        _breaker.TryEnter() ? ObserveAsync(call, state, cancellationToken) : Task.FromException<T>(new CheckpointUnavailableException(
+            "Redis could not be reached a moment ago.", "Check that Redis is running."));
 
     /// <summary>Reaches the cache and checks its layout, if that has not been done.</summary>
     /// <param name="cancellationToken">Stops waiting.</param>
@@ -73,5 +52,24 @@ internal sealed class CacheLink(ICheckpointCache cache, SequenceClock clock, ILo
 
     public void Dispose() => _initializing.Dispose();
 
-    private ICheckpointCache Cache => cache;
+    private async Task<T> ObserveAsync<TState, T>(
+        Func<ICheckpointCache, TState, CancellationToken, Task<T>> call, TState state, CancellationToken cancellationToken)
+    {
+        try
+        {
+            if (!_isReady)
+            {
+                await InitializeAsync(cancellationToken);
+            }
+
+            var result = await call(cache, state, cancellationToken);
+            _breaker.Succeeded();
+            return result;
+        }
+        catch (CheckpointUnavailableException e)
+        {
+            _breaker.Failed(e);
+            throw;
+        }
+    }
 }

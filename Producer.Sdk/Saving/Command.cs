@@ -45,6 +45,9 @@ internal sealed class Command
     /// <summary>Completes with the level that holds.</summary>
     public Task<Durability> Reached => _reached.Task;
 
+    /// <summary>Whether it lies in this machine's spool.</summary>
+    public bool IsSpooled { get; set; }
+
     /// <summary>Nobody waits any more and nothing was promised: it need not be sent.</summary>
     public bool IsAbandoned { get; private set; }
 

@@ -2,10 +2,9 @@ using System.Threading.Channels;
 using AsyncCheckpoints.Caching;
 using AsyncCheckpoints.Contracts;
 using AsyncCheckpoints.Messaging;
+using AsyncCheckpoints.Spooling;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
-using Polly;
-using Polly.CircuitBreaker;
 
 namespace AsyncCheckpoints.Saving;
 
@@ -19,27 +18,37 @@ internal sealed class CommandSender : IAsyncDisposable
     private static readonly TimeSpan MaxBackoff = TimeSpan.FromSeconds(5);
 
     private readonly Channel<Command> _waiting = Channel.CreateUnbounded<Command>(new() { SingleReader = true });
+    private readonly Channel<bool> _changed = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private readonly CancellationTokenSource _stopping = new();
-    private readonly CircuitBreakerStateProvider _circuit = new();
-    private readonly ResiliencePipeline _breaker;
+    private readonly Breaker _breaker;
     private readonly CommandTransport _transport;
+    private readonly ICommandSpool _spool;
     private readonly BufferBudget _budget;
     private readonly CheckpointOptions _options;
     private readonly TimeProvider _time;
     private readonly ILogger<CommandSender> _logger;
     private readonly SemaphoreSlim _slots;
     private readonly Task _loop;
+    private int _underWay;
+    private int _waitingItems;
+    private long _waitingBytes;
 
     public CommandSender(
-        CommandTransport transport, BufferBudget budget, IOptions<CheckpointOptions> options, TimeProvider time, ILogger<CommandSender> logger)
+        CommandTransport transport,
+        ICommandSpool spool,
+        BufferBudget budget,
+        IOptions<CheckpointOptions> options,
+        TimeProvider time,
+        ILogger<CommandSender> logger)
     {
         _transport = transport;
+        _spool = spool;
         _budget = budget;
         _options = options.Value;
         _time = time;
         _logger = logger;
         _slots = new SemaphoreSlim(_options.MaxConcurrentSends);
-        _breaker = Breakers.Create("broker", _circuit, logger);
+        _breaker = new Breaker("broker", time, logger);
         _loop = Task.Run(RunAsync);
     }
 
@@ -47,9 +56,21 @@ internal sealed class CommandSender : IAsyncDisposable
     /// <param name="command">The command.</param>
     public void Enqueue(Command command)
     {
-        if ((command.CanBeRescued && _circuit.CircuitState == CircuitState.Open) || !_waiting.Writer.TryWrite(command))
+        if (command.CanBeRescued && !_spool.IsEnabled && _breaker.IsOpen)
+        {
+            Finish(command, null);
+            return;
+        }
+
+        Interlocked.Increment(ref _waitingItems);
+        Interlocked.Add(ref _waitingBytes, command.Record.Length);
+        if (!_waiting.Writer.TryWrite(command))
         {
             Finish(command, LeftTo(command));
+        }
+        else if (Volatile.Read(ref _underWay) > 0 && IsWorthASend)
+        {
+            _changed.Writer.TryWrite(true);
         }
     }
 
@@ -68,9 +89,9 @@ internal sealed class CommandSender : IAsyncDisposable
             await _slots.WaitAsync();
         }
 
-        while (_waiting.Reader.TryRead(out var command))
+        while (TakeBatch() is { Count: > 0 } left)
         {
-            Finish(command, LeftTo(command));
+            await GiveUpAsync(left);
         }
 
         _stopping.Dispose();
@@ -84,6 +105,12 @@ internal sealed class CommandSender : IAsyncDisposable
             while (await _waiting.Reader.WaitToReadAsync(_stopping.Token))
             {
                 await _slots.WaitAsync(_stopping.Token);
+                while (!IsWorthASend)
+                {
+                    await _changed.Reader.ReadAsync(_stopping.Token);
+                }
+
+                Interlocked.Increment(ref _underWay);
                 _ = SendAsync(TakeBatch());
             }
         }
@@ -92,6 +119,12 @@ internal sealed class CommandSender : IAsyncDisposable
             // Stopping.
         }
     }
+
+    /// <summary>At once while nothing is under way; beside other messages only what is worth one of its own.</summary>
+    private bool IsWorthASend =>
+        Volatile.Read(ref _underWay) == 0
+        || Volatile.Read(ref _waitingItems) >= _options.BatchMaxItems / 2
+        || Volatile.Read(ref _waitingBytes) >= _options.BatchMaxBytes / 2;
 
     private List<Command> TakeBatch()
     {
@@ -109,6 +142,9 @@ internal sealed class CommandSender : IAsyncDisposable
             bytes += next!.Record.Length;
         }
 
+        Interlocked.Add(ref _waitingItems, -batch.Count);
+        Interlocked.Add(ref _waitingBytes, -bytes);
+
         return batch;
     }
 
@@ -124,6 +160,7 @@ internal sealed class CommandSender : IAsyncDisposable
                     return;
                 }
 
+                await SpoolAsync(batch);
                 Drop(batch, command => command.CanBeRescued);
                 if (batch.Count == 0)
                 {
@@ -135,37 +172,35 @@ internal sealed class CommandSender : IAsyncDisposable
         }
         catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
         {
-            Drop(batch, _ => true);
+            await GiveUpAsync(batch);
         }
         finally
         {
+            Interlocked.Decrement(ref _underWay);
             _slots.Release();
+            _changed.Writer.TryWrite(true);
         }
+    }
+
+    private static CheckpointCommands MessageOf(List<Command> batch)
+    {
+        var message = new CheckpointCommands { SchemaVersion = WireFormat.SchemaVersion, CommandId = Guid.CreateVersion7().ToString("N") };
+        batch.ForEach(command => command.AddTo(message));
+        return message;
     }
 
     private async Task<bool> TrySendAsync(List<Command> batch)
     {
-        var message = new CheckpointCommands { SchemaVersion = WireFormat.SchemaVersion, CommandId = Guid.CreateVersion7().ToString("N") };
-        var isAwaited = false;
-        foreach (var command in batch)
-        {
-            command.AddTo(message);
-            isAwaited |= command.Wanted == Durability.Persisted;
-        }
-
+        var message = MessageOf(batch);
+        var isAwaited = batch.Exists(command => command.Wanted == Durability.Persisted);
         var reply = isAwaited ? _transport.ExpectReply() : null;
         try
         {
             await SendOnceAsync(message, reply);
         }
-        catch (Exception e) when (e is CheckpointUnavailableException or BrokenCircuitException)
+        catch (CheckpointUnavailableException)
         {
             reply?.Dispose();
-            if (e is CheckpointUnavailableException)
-            {
-                Log.SendFailed(_logger, batch.Count, e);
-            }
-
             return false;
         }
 
@@ -189,14 +224,24 @@ internal sealed class CommandSender : IAsyncDisposable
 
     private async Task SendOnceAsync(CheckpointCommands message, ArchivedReply? reply)
     {
-        await _breaker.ExecuteAsync(
-            async cancellationToken =>
-            {
-                using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-                timeout.CancelAfter(_options.BrokerTimeout);
-                await _transport.SendAsync(message, reply, timeout.Token);
-            },
-            _stopping.Token);
+        if (!_breaker.TryEnter())
+        {
+            throw new CheckpointUnavailableException("The broker could not be reached a moment ago.", "Check that RabbitMQ can be reached.");
+        }
+
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(_stopping.Token);
+        timeout.CancelAfter(_options.BrokerTimeout);
+        try
+        {
+            await _transport.SendAsync(message, reply, timeout.Token);
+            _breaker.Succeeded();
+        }
+        catch (CheckpointUnavailableException e)
+        {
+            _breaker.Failed(e);
+            Log.SendFailed(_logger, message.Saves.Count + message.Deletes.Count + message.Clears.Count, e);
+            throw;
+        }
     }
 
     /// <summary>
@@ -217,7 +262,7 @@ internal sealed class CommandSender : IAsyncDisposable
                 {
                     await SendOnceAsync(message, reply);
                 }
-                catch (Exception e) when (e is CheckpointUnavailableException or BrokenCircuitException or OperationCanceledException)
+                catch (CheckpointUnavailableException)
                 {
                     // The message is on the queue; only the second copy is not.
                 }
@@ -250,6 +295,23 @@ internal sealed class CommandSender : IAsyncDisposable
         batch.ForEach(command => command.TryComplete(Durability.Persisted));
     }
 
+    /// <summary>Puts commands onto this machine's disk, if there is a spool; they are sent from there.</summary>
+    private async Task SpoolAsync(List<Command> batch)
+    {
+        if (_spool.IsEnabled && batch.Count > 0 && await _spool.TryAppendAsync(MessageOf(batch)))
+        {
+            batch.ForEach(command => command.IsSpooled = true);
+            Drop(batch, _ => true);
+        }
+    }
+
+    /// <summary>The end of commands that could not be sent: the spool, Redis, or a failure.</summary>
+    private async Task GiveUpAsync(List<Command> batch)
+    {
+        await SpoolAsync(batch);
+        Drop(batch, _ => true);
+    }
+
     private void Drop(List<Command> batch, Predicate<Command> match)
     {
         foreach (var command in batch.FindAll(match))
@@ -264,28 +326,34 @@ internal sealed class CommandSender : IAsyncDisposable
     {
         if (failure is null)
         {
-            command.TryComplete(Durability.Cached);
+            command.TryComplete(command.IsCached ? Durability.Cached : Durability.Buffered);
         }
         else
         {
-            Log.Lost(_logger, command.Kind, command.Wanted);
+            if (!command.IsCached && !command.IsSpooled)
+            {
+                Log.Lost(_logger, command.Kind, command.Wanted);
+            }
+
             command.TryFail(failure);
         }
 
         _budget.Release(command.Room);
     }
 
-    /// <summary>Null: Redis has it and the rescuer will bring it to the archive.</summary>
-    private static CheckpointUnavailableException? LeftTo(Command command) => command.CanBeRescued
-        ? null
-        : new CheckpointUnavailableException(
-            command.IsCached
-                ? $"The broker cannot be reached; '{command.Key}' is held by Redis and will be archived from there."
+    /// <summary>Null: what it reached is good enough; the spool or the rescuer will bring it to the archive.</summary>
+    private static CheckpointUnavailableException? LeftTo(Command command) =>
+        command.CanBeRescued || (command is { IsSpooled: true, IsStrict: false } && command.Wanted <= Durability.Queued)
+            ? null
+            : new CheckpointUnavailableException(
+                command.IsCached ? $"The broker cannot be reached; '{command.Key}' is held by Redis and will be archived from there."
+                : command.IsSpooled ? $"The broker cannot be reached; '{command.Key}' is in the spool and will be archived from there."
                 : $"Neither Redis nor the broker took '{command.Key}'.",
-            "Check that RabbitMQ can be reached.")
-        { Key = command.Key };
+                "Check that RabbitMQ can be reached.")
+            { Key = command.Key };
 
-    // Full jitter: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
-    private static TimeSpan Backoff(int attempt) => Random.Shared.NextDouble() * TimeSpan.FromMilliseconds(
+    /// <summary>The pause after a failure, with full jitter (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).</summary>
+    /// <param name="attempt">How many there were before.</param>
+    public static TimeSpan Backoff(int attempt) => Random.Shared.NextDouble() * TimeSpan.FromMilliseconds(
         Math.Min(MaxBackoff.TotalMilliseconds, 100 * Math.Pow(2, Math.Min(attempt, 10))));
 }

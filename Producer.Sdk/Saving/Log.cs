@@ -26,4 +26,7 @@ internal static partial class Log
 
     [LoggerMessage(1006, LogLevel.Error, "{Count} saves were still buffered when the time to drain was over")]
     public static partial void DrainTimedOut(ILogger logger, long count);
+
+    [LoggerMessage(1007, LogLevel.Information, "The broker took {Count} messages from the spool")]
+    public static partial void SpoolDrained(ILogger logger, int count);
 }

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Threading.Channels;
 using AsyncCheckpoints.Caching;
-using AsyncCheckpoints.Contracts;
 using AsyncCheckpoints.Diagnostics;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -15,45 +14,51 @@ namespace AsyncCheckpoints.Saving;
 /// </summary>
 internal sealed class SavePipeline : IAsyncDisposable
 {
+    // What one save takes besides its state: the encoded record, the command, the call.
+    private const int Overhead = 2048;
+
+    // Buffered saves that are on their way to Redis at the same time.
+    private const int MaxPassing = 1024;
+
     private static readonly Checkpoint Nothing = new() { ExecutionId = "-" };
+
     private readonly Channel<Intake> _intake = Channel.CreateUnbounded<Intake>(new() { SingleReader = true });
     private readonly CacheLink _cache;
+    private readonly WriteThrough _writeThrough;
     private readonly CommandSender _sender;
     private readonly BufferBudget _budget;
     private readonly SequenceClock _clock;
-    private readonly UncachedStreams _uncached;
     private readonly CheckpointMetrics _metrics;
     private readonly CheckpointOptions _options;
     private readonly TimeProvider _time;
     private readonly ILogger<SavePipeline> _logger;
-    private readonly CacheRetention _retention;
-    private readonly CachePolicy _policy;
+    private readonly SharedTimeout _deadline;
+    private readonly SemaphoreSlim _passing = new(MaxPassing);
     private readonly Task _loop;
     private int _inIntake;
     private volatile bool _isStopping;
 
     public SavePipeline(
         CacheLink cache,
+        WriteThrough writeThrough,
         CommandSender sender,
         BufferBudget budget,
         SequenceClock clock,
-        UncachedStreams uncached,
         CheckpointMetrics metrics,
         IOptions<CheckpointOptions> options,
         TimeProvider time,
         ILogger<SavePipeline> logger)
     {
         _cache = cache;
+        _writeThrough = writeThrough;
         _sender = sender;
         _budget = budget;
         _clock = clock;
-        _uncached = uncached;
         _metrics = metrics;
         _options = options.Value;
         _time = time;
         _logger = logger;
-        _retention = _options.Retention;
-        _policy = CachePolicies.ToWire(_retention);
+        _deadline = new SharedTimeout(_options.SaveTimeout, time);
         _loop = Task.Run(RunAsync);
     }
 
@@ -62,7 +67,7 @@ internal sealed class SavePipeline : IAsyncDisposable
     /// <returns>False when there is no room.</returns>
     public bool TryBuffer(Checkpoint checkpoint)
     {
-        if (_isStopping || !_budget.TryReserve(checkpoint.State.Length))
+        if (_isStopping || !_budget.TryReserve(RoomOf(checkpoint)))
         {
             return false;
         }
@@ -77,8 +82,7 @@ internal sealed class SavePipeline : IAsyncDisposable
     /// <param name="cancellationToken">Stops waiting; what has started goes on.</param>
     public async Task<SaveResult> SaveAsync(Checkpoint checkpoint, SaveOptions options, CancellationToken cancellationToken)
     {
-        var started = _time.GetTimestamp();
-        await ReserveAsync(checkpoint.State.Length, cancellationToken);
+        await ReserveAsync(RoomOf(checkpoint), cancellationToken);
         var wanted = options.Durability ?? _options.DefaultDurability;
         if (wanted == Durability.Buffered && options.ExpectedLatestId is null)
         {
@@ -90,10 +94,11 @@ internal sealed class SavePipeline : IAsyncDisposable
         var save = Volatile.Read(ref _inIntake) == 0 && _cache.IsReady ? ProcessAsync(intake) : Enter(intake);
         try
         {
-            var left = _options.SaveTimeout - _time.GetElapsedTime(started);
-            return await save.WaitAsync(left > TimeSpan.Zero ? left : TimeSpan.Zero, _time, cancellationToken);
+            return await (cancellationToken.CanBeCanceled
+                ? save.WaitAsync(_options.SaveTimeout, _time, cancellationToken)
+                : save.WaitAsync(_deadline.Token));
         }
-        catch (TimeoutException e)
+        catch (Exception e) when (e is TimeoutException or OperationCanceledException && !cancellationToken.IsCancellationRequested)
         {
             return intake.Waiter!.GiveUp(wanted, options.Strict) ?? throw new CheckpointUnavailableException(
                 $"'{checkpoint.Key}' did not reach {wanted} within {_options.SaveTimeout}.",
@@ -111,7 +116,7 @@ internal sealed class SavePipeline : IAsyncDisposable
     public async Task<Durability> DeleteAsync(PendingKind kind, CheckpointKey key, Durability? durability, CancellationToken cancellationToken)
     {
         var wanted = durability ?? _options.DefaultDurability;
-        await ReserveAsync(0, cancellationToken);
+        await ReserveAsync(Overhead, cancellationToken);
         try
         {
             var deletion = Volatile.Read(ref _inIntake) == 0 && _cache.IsReady ? ProcessDeletionAsync(kind, key, wanted) : EnterAsync(kind, key, wanted);
@@ -149,6 +154,7 @@ internal sealed class SavePipeline : IAsyncDisposable
         _isStopping = true;
         _intake.Writer.TryComplete();
         await _loop;
+        _passing.Dispose();
     }
 
     private Task<SaveResult> Enter(Intake intake)
@@ -157,7 +163,7 @@ internal sealed class SavePipeline : IAsyncDisposable
         if (!_intake.Writer.TryWrite(intake))
         {
             Interlocked.Decrement(ref _inIntake);
-            _budget.Release(intake.Checkpoint.State.Length);
+            _budget.Release(RoomOf(intake.Checkpoint));
             throw Stopping();
         }
 
@@ -188,6 +194,7 @@ internal sealed class SavePipeline : IAsyncDisposable
             }
             else
             {
+                await _passing.WaitAsync();
                 _ = PassOnAsync(intake);
             }
 
@@ -211,32 +218,72 @@ internal sealed class SavePipeline : IAsyncDisposable
     {
         try
         {
-            var result = await ProcessAsync(intake);
-            intake.Waiter?.Completion.TrySetResult(result);
+            if (intake.Waiter is { } waiter)
+            {
+                // Whoever waits is bounded by itself.
+                _passing.Release();
+                await CompleteAsync(waiter, ProcessAsync(intake));
+                return;
+            }
+
+            await BufferedAsync(intake);
         }
         catch (Exception e)
         {
-            if (intake.Waiter is null)
-            {
-                Log.BufferedSaveFailed(_logger, e);
-            }
-            else
-            {
-                intake.Waiter.Completion.TrySetException(e);
-                _ = intake.Waiter.Completion.Task.Exception; // Observed: the caller may have stopped waiting.
-            }
+            Log.BufferedSaveFailed(_logger, e);
+        }
+    }
+
+    private static async Task CompleteAsync(Waiter waiter, Task<SaveResult> save)
+    {
+        try
+        {
+            waiter.Completion.TrySetResult(await save);
+        }
+        catch (Exception e)
+        {
+            waiter.Completion.TrySetException(e);
+            _ = waiter.Completion.Task.Exception; // Observed: the caller may have stopped waiting.
+        }
+    }
+
+    /// <summary>Nobody waits: once the cache has answered, the command is the sender's.</summary>
+    private async Task BufferedAsync(Intake intake)
+    {
+        var started = _time.GetTimestamp();
+        try
+        {
+            var (command, _) = await WriteAsync(intake, Durability.Buffered);
+            _sender.Enqueue(command);
+            _metrics.SaveCompleted(
+                _time.GetElapsedTime(started),
+                intake.Checkpoint.State.Length,
+                Durability.Buffered,
+                command.IsCached ? Durability.Cached : Durability.Buffered);
+        }
+        catch (Exception e)
+        {
+            _metrics.SaveFailed(_time.GetElapsedTime(started), Durability.Buffered, e);
+            throw;
+        }
+        finally
+        {
+            _passing.Release();
         }
     }
 
     private async Task<SaveResult> ProcessAsync(Intake intake)
     {
         var started = _time.GetTimestamp();
-        var wanted = intake.Options is null ? Durability.Buffered : intake.Options.Durability ?? _options.DefaultDurability;
+        var wanted = intake.Options!.Durability ?? _options.DefaultDurability;
         try
         {
-            var result = await ReachAsync(intake, wanted);
-            _metrics.SaveCompleted(_time.GetElapsedTime(started), intake.Checkpoint.State.Length, wanted, result.Reached);
-            return result;
+            var (command, isUnchanged) = await WriteAsync(intake, wanted);
+            intake.Waiter!.Follow(command, isUnchanged);
+            _sender.Enqueue(command);
+            var reached = wanted <= Durability.Cached && command.IsCached ? Durability.Cached : await command.Reached;
+            _metrics.SaveCompleted(_time.GetElapsedTime(started), intake.Checkpoint.State.Length, wanted, reached);
+            return new SaveResult(command.Key, command.Sequence, reached, command.IsCached, isUnchanged, command.IsSpooled);
         }
         catch (Exception e)
         {
@@ -245,94 +292,31 @@ internal sealed class SavePipeline : IAsyncDisposable
         }
     }
 
-    private async Task<SaveResult> ReachAsync(Intake intake, Durability wanted)
+    private Task<(Command Command, bool IsUnchanged)> WriteAsync(Intake intake, Durability wanted)
     {
-        Command command;
-        CacheSave saved;
+        var room = RoomOf(intake.Checkpoint);
+        var write = _writeThrough.SaveAsync(Complete(intake.Checkpoint), intake.Sequence, wanted, intake.Options, room, intake.TraceParent);
+        return write.IsCompletedSuccessfully ? write : ReleaseIfFailedAsync(write, room);
+    }
+
+    private async Task<T> ReleaseIfFailedAsync<T>(Task<T> write, long room)
+    {
         try
         {
-            var checkpoint = Complete(intake.Checkpoint);
-            var encoded = CheckpointCodec.Encode(checkpoint, _options.CompressAboveBytes ?? int.MaxValue);
-            (saved, var isCached) = await SaveToCacheAsync(encoded, intake);
-            command = new Command
-            {
-                Kind = PendingKind.Save,
-                Key = checkpoint.Key,
-                Sequence = saved.Sequence,
-                IsCached = isCached,
-                Wanted = wanted,
-                IsStrict = intake.Options?.Strict ?? false,
-                Record = encoded.Record,
-                Room = intake.Checkpoint.State.Length,
-                Policy = _policy,
-                TraceParent = intake.TraceParent ?? "",
-            };
+            return await write;
         }
         catch
         {
-            _budget.Release(intake.Checkpoint.State.Length);
+            _budget.Release(room);
             throw;
-        }
-
-        intake.Waiter?.Follow(command, saved.Unchanged);
-        _sender.Enqueue(command);
-        var isReached = wanted <= Durability.Cached && command.IsCached;
-        var reached = isReached ? Durability.Cached : await command.Reached;
-        return new SaveResult(command.Key, command.Sequence, reached, command.IsCached, saved.Unchanged);
-    }
-
-    private async Task<(CacheSave Saved, bool IsCached)> SaveToCacheAsync(EncodedCheckpoint encoded, Intake intake)
-    {
-        var expected = intake.Options?.ExpectedLatestId;
-        try
-        {
-            var saved = await _cache.CallAsync(
-                static (cache, call, cancellationToken) =>
-                    cache.SaveAsync(call.Encoded, call.Sequence, call.Retention, call.Expected, cancellationToken),
-                (Encoded: encoded, intake.Sequence, Retention: _retention, Expected: expected),
-                CancellationToken.None);
-            if (saved.IsConflict)
-            {
-                throw new CheckpointConflictException(encoded.Key, expected!, saved.ActualLatestId);
-            }
-
-            _clock.Observe(saved.Sequence);
-            return (saved, true);
-        }
-        catch (CheckpointUnavailableException) when (expected is null)
-        {
-            _uncached.Add(encoded.Key, intake.Sequence);
-            return (new CacheSave(intake.Sequence, false, false, null), false);
         }
     }
 
     private async Task<Durability> ProcessDeletionAsync(PendingKind kind, CheckpointKey key, Durability wanted)
     {
-        var sequence = _clock.Next();
-        var isCached = true;
-        try
-        {
-            sequence = await _cache.CallAsync(
-                static (cache, call, cancellationToken) => call.Kind == PendingKind.Clear
-                    ? cache.ClearAsync(call.Key.ExecutionId, call.Sequence, false, call.Retention, cancellationToken)
-                    : cache.DeleteAsync(call.Key, call.Sequence, false, call.Retention, cancellationToken),
-                (Kind: kind, Key: key, Sequence: sequence, Retention: _options.TombstoneRetention),
-                CancellationToken.None);
-            _clock.Observe(sequence);
-        }
-        catch (CheckpointUnavailableException)
-        {
-            isCached = false;
-        }
-        catch
-        {
-            _budget.Release(0);
-            throw;
-        }
-
-        var command = new Command { Kind = kind, Key = key, Sequence = sequence, IsCached = isCached, Wanted = wanted };
+        var command = await ReleaseIfFailedAsync(_writeThrough.DeleteAsync(kind, key, wanted, Overhead), Overhead);
         _sender.Enqueue(command);
-        return isCached && wanted <= Durability.Cached ? Durability.Cached : await command.Reached;
+        return command.IsCached && wanted <= Durability.Cached ? Durability.Cached : await command.Reached;
     }
 
     private Checkpoint Complete(Checkpoint checkpoint) => checkpoint.Id.Length > 0 && checkpoint.CreatedAt != default
@@ -342,6 +326,8 @@ internal sealed class SavePipeline : IAsyncDisposable
             Id = checkpoint.Id.Length > 0 ? checkpoint.Id : Guid.CreateVersion7(_time.GetUtcNow()).ToString(),
             CreatedAt = checkpoint.CreatedAt != default ? checkpoint.CreatedAt : _time.GetUtcNow(),
         };
+
+    private static long RoomOf(Checkpoint checkpoint) => Overhead + checkpoint.State.Length;
 
     private async ValueTask ReserveAsync(long bytes, CancellationToken cancellationToken)
     {

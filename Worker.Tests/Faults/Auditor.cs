@@ -77,7 +77,11 @@ internal sealed class Auditor(IReadOnlyList<Operation> ledger, Func<Operation, b
             {
                 var page = await client.ListAsync(new CheckpointQuery
                 {
-                    ExecutionId = executionId, Namespace = null, Limit = 500, ContinuationToken = token.Length > 0 ? token : null, IncludeState = false,
+                    ExecutionId = executionId,
+                    Namespace = null,
+                    Limit = 500,
+                    ContinuationToken = token.Length > 0 ? token : null,
+                    IncludeState = false,
                 });
                 listed.AddRange(page.Items.Select(item => item.Key));
                 token = page.ContinuationToken;

@@ -54,7 +54,10 @@ public sealed partial class HostileInputTests(FaultServers servers)
                 await RefusedAsync(() => client.LoadAsync(new CheckpointKey(nasty.Text(), nasty.Text(), nasty.Text())));
                 await RefusedAsync(() => client.ListAsync(new CheckpointQuery
                 {
-                    ExecutionId = nasty.Text(), ContinuationToken = nasty.Text(), Limit = lab.Random.Next(-2, 5), Metadata = nasty.Json(),
+                    ExecutionId = nasty.Text(),
+                    ContinuationToken = nasty.Text(),
+                    Limit = lab.Random.Next(-2, 5),
+                    Metadata = nasty.Json(),
                 }));
             }
         }

@@ -72,7 +72,7 @@ internal sealed class Deployment : IAsyncDisposable
     }
 
     /// <summary>A client of its own, or, where cache and bus are in one process, the worker's.</summary>
-    public async Task<IHost> StartClientAsync(Action<CheckpointOptions>? configure = null)
+    public async Task<IHost> StartClientAsync(Action<CheckpointOptions>? configure = null, Action<IServiceCollection>? addServices = null)
     {
         if (_isEmbedded)
         {
@@ -89,6 +89,7 @@ internal sealed class Deployment : IAsyncDisposable
             options.ShardCount = 16;
             configure?.Invoke(options);
         });
+        addServices?.Invoke(builder.Services);
         return await StartAsync(builder.Build());
     }
 

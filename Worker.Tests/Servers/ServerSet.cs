@@ -20,6 +20,9 @@ internal sealed class ServerSet : IAsyncDisposable
         _settings = settings;
     }
 
+    /// <summary>Where data, logs and process ids lie.</summary>
+    public string Folder => _directory;
+
     public string Redis => Of("Redis");
 
     public string RabbitMq => Of("RabbitMq");

@@ -14,6 +14,7 @@ internal sealed class ArchiveWriter : BackgroundService
 {
     private static readonly TimeSpan MaxBackoff = TimeSpan.FromSeconds(5);
     private readonly Channel<Waiting> _waiting = Channel.CreateUnbounded<Waiting>();
+    private readonly Channel<bool> _changed = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private readonly ICheckpointArchive _archive;
     private readonly ArchiveState _state;
     private readonly PendingSettler _settler;
@@ -21,6 +22,9 @@ internal sealed class ArchiveWriter : BackgroundService
     private readonly TimeProvider _time;
     private readonly WorkerMetrics _metrics;
     private readonly ILogger<ArchiveWriter> _logger;
+    private readonly int _writers;
+    private int _committing;
+    private int _waitingItems;
 
     public ArchiveWriter(
         ICheckpointArchive archive,
@@ -38,6 +42,7 @@ internal sealed class ArchiveWriter : BackgroundService
         _time = time;
         _metrics = metrics;
         _logger = logger;
+        _writers = Math.Min(_options.Writers, archive.MaxWriters);
     }
 
     /// <summary>Raised when a transaction has left something in the outbox.</summary>
@@ -54,6 +59,11 @@ internal sealed class ArchiveWriter : BackgroundService
         if (!_waiting.Writer.TryWrite(waiting))
         {
             throw new OperationCanceledException("The worker is stopping.");
+        }
+
+        if (Interlocked.Add(ref _waitingItems, commands.Size) >= _options.BatchMaxItems)
+        {
+            _changed.Writer.TryWrite(true);
         }
 
         await using var registration = cancellationToken.UnsafeRegister(static state => ((Waiting)state!).TryWithdraw(), waiting);
@@ -80,13 +90,37 @@ internal sealed class ArchiveWriter : BackgroundService
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         await MigrateAsync(stoppingToken);
-        var writers = Math.Min(_options.Writers, _archive.MaxWriters);
-        await Task.WhenAll(Enumerable.Range(0, writers).Select(_ => WriteBatchesAsync(stoppingToken)));
-        while (_waiting.Reader.TryRead(out var waiting))
+        try
         {
-            waiting.TryWithdraw();
+            while (await _waiting.Reader.WaitToReadAsync(stoppingToken))
+            {
+                while (!IsWorthATransaction)
+                {
+                    await _changed.Reader.ReadAsync(stoppingToken);
+                }
+
+                Interlocked.Increment(ref _committing);
+                _ = WriteBatchAsync(TakeBatch(), stoppingToken);
+            }
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            while (_waiting.Reader.TryRead(out var waiting))
+            {
+                waiting.TryWithdraw();
+            }
+        }
+
+        while (Volatile.Read(ref _committing) > 0)
+        {
+            await _changed.Reader.ReadAsync(CancellationToken.None);
         }
     }
+
+    /// <summary>At once while nothing commits; beside another transaction only what fills one.</summary>
+    private bool IsWorthATransaction =>
+        Volatile.Read(ref _committing) is var committing
+        && (committing == 0 || (committing < _writers && Volatile.Read(ref _waitingItems) >= _options.BatchMaxItems));
 
     private async Task MigrateAsync(CancellationToken stoppingToken)
     {
@@ -106,22 +140,28 @@ internal sealed class ArchiveWriter : BackgroundService
         }
     }
 
-    private async Task WriteBatchesAsync(CancellationToken stoppingToken)
+    private async Task WriteBatchAsync(List<Waiting> batch, CancellationToken stoppingToken)
     {
         try
         {
-            while (await _waiting.Reader.WaitToReadAsync(stoppingToken))
+            if (batch.Count > 0)
             {
-                var batch = TakeBatch();
-                if (batch.Count > 0)
-                {
-                    await CommitAsync(batch, stoppingToken);
-                }
+                await CommitAsync(batch, stoppingToken);
             }
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
-            // Stopping.
+            batch.ForEach(waiting => waiting.TryCancel());
+        }
+        catch (Exception e)
+        {
+            Log.ArchiveRefused(_logger, e);
+            batch.ForEach(waiting => waiting.TryFail(e));
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _committing);
+            _changed.Writer.TryWrite(true);
         }
     }
 
@@ -131,6 +171,7 @@ internal sealed class ArchiveWriter : BackgroundService
         var (items, bytes) = (0, 0L);
         while (items < _options.BatchMaxItems && bytes < _options.BatchMaxBytes && _waiting.Reader.TryRead(out var next))
         {
+            Interlocked.Add(ref _waitingItems, -next.Commands.Size);
             if (next.TryTake())
             {
                 batch.Add(next);

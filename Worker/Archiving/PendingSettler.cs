@@ -10,6 +10,9 @@ namespace AsyncCheckpoints.Worker.Archiving;
 /// </summary>
 internal sealed class PendingSettler(CacheLink cache, CacheRefill refill, ILogger<PendingSettler> logger) : BackgroundService
 {
+    private const int EnoughMarks = 4000;
+    private static readonly TimeSpan MaxDelay = TimeSpan.FromMilliseconds(100);
+
     // Few: when Redis is slow the writers wait instead of piling up states.
     private readonly Channel<IReadOnlyList<IncomingCommands>> _committed = Channel.CreateBounded<IReadOnlyList<IncomingCommands>>(8);
 
@@ -38,15 +41,32 @@ internal sealed class PendingSettler(CacheLink cache, CacheRefill refill, ILogge
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        var committed = new List<IncomingCommands>();
+        var marks = 0;
         while (await _committed.Reader.WaitToReadAsync(stoppingToken))
         {
-            var committed = new List<IncomingCommands>();
-            while (_committed.Reader.TryRead(out var more))
+            using var patience = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
+            patience.CancelAfter(MaxDelay);
+            try
             {
-                committed.AddRange(more);
+                // Many marks of a shard go in one call; nothing is lost by being late.
+                while (marks < EnoughMarks && await _committed.Reader.WaitToReadAsync(patience.Token))
+                {
+                    while (marks < EnoughMarks && _committed.Reader.TryRead(out var more))
+                    {
+                        committed.AddRange(more);
+                        marks += more.Sum(commands => commands.Marks.Count);
+                    }
+                }
+            }
+            catch (OperationCanceledException) when (!stoppingToken.IsCancellationRequested)
+            {
+                // Waited long enough.
             }
 
             await SettleAsync(committed, stoppingToken);
+            committed.Clear();
+            marks = 0;
         }
     }
 

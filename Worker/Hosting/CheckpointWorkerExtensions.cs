@@ -106,7 +106,7 @@ public static class CheckpointWorkerExtensions
         services.AddOptions<MassTransitHostOptions>().Configure(options => options.StopTimeout = TimeSpan.FromSeconds(15));
         if (parts.IsEmbedded)
         {
-            services.AddSingleton(provider => CommandEndpoint.InProcess(NamesOf(provider)));
+            services.AddSingleton(provider => Routes.InProcess(NamesOf(provider)));
             services.AddMassTransit<ICheckpointBus, CheckpointBus>(bus =>
             {
                 AddConsumers(bus);

@@ -1,0 +1,58 @@
+namespace AsyncCheckpoints.Benchmarks.Measuring;
+
+/// <summary>One measure: contenders that run by turns, and what ours has to reach.</summary>
+/// <param name="Name">For BENCH=name.</param>
+/// <param name="Title">For the table.</param>
+/// <param name="Metric">The figure that the ratio is taken of.</param>
+/// <param name="Contenders">Makes them, ours last.</param>
+/// <param name="Targets">The bounds.</param>
+internal sealed record Measure(
+    string Name, string Title, string Metric, IReadOnlyList<Func<IContender>> Contenders, IReadOnlyList<Target> Targets)
+{
+    /// <summary>Takes very long: runs only when it is asked for.</summary>
+    public bool IsOnRequest { get; init; }
+
+    /// <summary>Runs the contenders by turns: A, B, C, A, B, C, …</summary>
+    /// <param name="lab">Servers and sizes.</param>
+    public async Task<Outcome> RunAsync(Lab lab)
+    {
+        var contenders = new List<IContender>();
+        try
+        {
+            foreach (var make in Contenders)
+            {
+                contenders.Add(make());
+                await contenders[^1].PrepareAsync(lab);
+            }
+
+            var samples = contenders.ToDictionary(contender => contender.Name, _ => new List<Sample>());
+            for (var round = 0; round < lab.Rounds; round++)
+            {
+                foreach (var contender in contenders)
+                {
+                    GC.Collect();
+                    samples[contender.Name].Add(await contender.RunAsync());
+                }
+            }
+
+            return new Outcome(this, [.. contenders.Select(contender => new Figures(contender.Name, samples[contender.Name]))]);
+        }
+        finally
+        {
+            contenders.Reverse();
+            foreach (var contender in contenders)
+            {
+                await contender.DisposeAsync();
+            }
+        }
+    }
+}
+
+/// <summary>What a measure found.</summary>
+/// <param name="Measure">The measure.</param>
+/// <param name="Figures">Of each contender.</param>
+internal sealed record Outcome(Measure Measure, IReadOnlyList<Figures> Figures)
+{
+    public IReadOnlyList<Verdict> Verdicts { get; } =
+        [.. Measure.Targets.Select(target => target.Judge(Figures.ToDictionary(figures => figures.Contender))).OfType<Verdict>()];
+}

@@ -1,0 +1,24 @@
+namespace AsyncCheckpoints.Benchmarks.Measuring;
+
+/// <summary>What a round measures: a name that carries its unit.</summary>
+internal static class Metric
+{
+    public const string Rate = "operations/s";
+    public const string RateSettled = "operations/s until settled";
+    public const string MegabytesPerSecond = "MB/s";
+    public const string P50 = "p50 µs";
+    public const string P99 = "p99 µs";
+    public const string P999 = "p99.9 µs";
+    public const string LoadLatestP50 = "LoadLatest p50 µs";
+    public const string Allocated = "B allocated/operation";
+    public const string AllocatedByAll = "B allocated/operation by all threads";
+    public const string ClientCpu = "µs of processor/operation, client";
+    public const string WorkerCpu = "µs of processor/operation, worker";
+    public const string Megabytes = "MB resident";
+    public const string Cpu = "% of a core";
+    public const string Seconds = "s";
+
+    /// <summary>Whether more is better.</summary>
+    /// <param name="metric">The metric.</param>
+    public static bool IsHigherBetter(string metric) => metric is Rate or RateSettled or MegabytesPerSecond;
+}

@@ -1,0 +1,54 @@
+using System.Globalization;
+
+namespace AsyncCheckpoints.Benchmarks.Measuring;
+
+/// <summary>A bound on one of our figures, or on its ratio to that of others.</summary>
+/// <param name="Of">The contender.</param>
+/// <param name="Metric">Its figure.</param>
+/// <param name="Against">The contenders that it is divided by: by the worst of them; none: the figure itself.</param>
+/// <param name="IsMinimum">Whether the bound is the least that is allowed.</param>
+/// <param name="Limit">The bound.</param>
+internal sealed record Target(string Of, string Metric, IReadOnlyList<string> Against, bool IsMinimum, double Limit)
+{
+    /// <summary>The bound as text.</summary>
+    public string Text => string.Create(
+        CultureInfo.InvariantCulture, $"{(IsMinimum ? "≥" : "≤")} {Limit:#,0.##}{(Against.Count > 0 ? " ×" : "")} {Metric}");
+
+    public static Target AtLeast(double ratio, string of, string metric, params string[] against) => new(of, metric, against, true, ratio);
+
+    public static Target AtMost(double ratio, string of, string metric, params string[] against) => new(of, metric, against, false, ratio);
+
+    /// <summary>Compares.</summary>
+    /// <param name="results">The contenders' figures.</param>
+    public Verdict? Judge(IReadOnlyDictionary<string, Figures> results)
+    {
+        if (!results.TryGetValue(Of, out var of) || !of.TryGetMedian(Metric, out var value))
+        {
+            return null;
+        }
+
+        if (Against.Count == 0)
+        {
+            return new Verdict(this, value, null, IsMet(value));
+        }
+
+        var others = Against.Where(name => results.TryGetValue(name, out var figures) && figures.TryGetMedian(Metric, out _))
+            .Select(name => (Name: name, Value: results[name].Median(Metric))).ToList();
+        if (others.Count == 0)
+        {
+            return null;
+        }
+
+        var other = Measuring.Metric.IsHigherBetter(Metric) ? others.MinBy(o => o.Value) : others.MaxBy(o => o.Value);
+        return new Verdict(this, value / other.Value, other.Name, IsMet(value / other.Value));
+    }
+
+    private bool IsMet(double value) => IsMinimum ? value >= Limit : value <= Limit;
+}
+
+/// <summary>Whether a target is met.</summary>
+/// <param name="Target">The target.</param>
+/// <param name="Value">The ratio or figure.</param>
+/// <param name="Against">What it was compared with.</param>
+/// <param name="IsMet">The answer.</param>
+internal sealed record Verdict(Target Target, double Value, string? Against, bool IsMet);

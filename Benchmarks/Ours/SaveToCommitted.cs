@@ -1,0 +1,134 @@
+using System.Diagnostics;
+using AsyncCheckpoints.Benchmarks.Floors;
+using AsyncCheckpoints.Benchmarks.Measuring;
+using Microsoft.Data.Sqlite;
+
+namespace AsyncCheckpoints.Benchmarks.Ours;
+
+/// <summary>
+/// From the first save to the last commit in the archive: Queued, 1,024 in flight, Redis and outbox on, a worker process.
+/// Every round has a new installation, unless filling it takes long.
+/// </summary>
+/// <param name="name">For the table.</param>
+/// <param name="isSqlite">The archive is SQLite.</param>
+/// <param name="stateBytes">The size of a state.</param>
+/// <param name="count">Saves in a round.</param>
+/// <param name="quickCount">The same for QUICK.</param>
+internal sealed class SaveToCommitted(string name, bool isSqlite, int stateBytes, int count, int quickCount) : IContender
+{
+    // As many as fit well into the client's default buffer of 256 MiB.
+    private readonly int _inFlight = Math.Min(1024, 64 * 1024 * 1024 / stateBytes);
+    private Installation? _kept;
+    private Lab _lab = null!;
+
+    public string Name => name;
+
+    /// <summary>Fills the new installation before the round.</summary>
+    public Func<Installation, Lab, Task>? Prefill { get; init; }
+
+    /// <summary>Fills one installation and uses it for all rounds.</summary>
+    public bool IsKept { get; init; }
+
+    /// <summary>The execution of a save, by number.</summary>
+    public Func<int, string> Execution { get; init; } = Rows.Execution;
+
+    public async Task PrepareAsync(Lab lab)
+    {
+        _lab = lab;
+        if (IsKept)
+        {
+            _kept = await StartAsync();
+        }
+    }
+
+    public async Task<Sample> RunAsync()
+    {
+        if (_kept is not null)
+        {
+            return await MeasureAsync(_kept);
+        }
+
+        await using var installation = await StartAsync();
+        return await MeasureAsync(installation);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_kept is not null)
+        {
+            await _kept.DisposeAsync();
+        }
+    }
+
+    private async Task<Installation> StartAsync()
+    {
+        var installation = await Installation.StartAsync(_lab, isSqlite);
+        if (Prefill is not null)
+        {
+            await Prefill(installation, _lab);
+        }
+
+        return installation;
+    }
+
+    private async Task<Sample> MeasureAsync(Installation installation)
+    {
+        var before = isSqlite ? 0 : await installation.Table.CountAsync();
+        var events = isSqlite ? 0 : await installation.CountEventsAsync();
+        var warmUp = _lab.Count(100_000, 2000) * 1024 / Math.Max(1024, stateBytes);
+        await SaveAsync(installation, warmUp);
+        await CommittedAsync(installation, before + warmUp + 1);
+
+        var n = _lab.Count(count, quickCount);
+        var allocated = GC.GetTotalAllocatedBytes(precise: true);
+        var (client, worker) = ProcessorTimes(installation);
+        var started = Stopwatch.GetTimestamp();
+        var startedAt = await installation.Table.NowAsync();
+        await SaveAsync(installation, n);
+        allocated = GC.GetTotalAllocatedBytes(precise: true) - allocated;
+        var elapsed = await CommittedAsync(installation, before + warmUp + n + 2, started, startedAt);
+        await installation.VerifyAsync(events + warmUp + n + 2);
+        var settled = Stopwatch.GetElapsedTime(started);
+        var (clientAfter, workerAfter) = ProcessorTimes(installation);
+        var loads = await Load.MeasureAsync(200, 1, i => installation.Client.LoadLatestAsync(Execution(i)));
+        var sample = Sample.OfRate(n, elapsed);
+        return sample
+            .With(Metric.MegabytesPerSecond, sample[Metric.Rate] * stateBytes / 1e6)
+            .With(Metric.RateSettled, n / settled.TotalSeconds)
+            .With(Metric.ClientCpu, (clientAfter - client).TotalMicroseconds / n)
+            .With(Metric.WorkerCpu, (workerAfter - worker).TotalMicroseconds / n)
+            .With(Metric.LoadLatestP50, loads[Metric.P50])
+            .With(Metric.Allocated, (double)allocated / n)
+            .With(Metric.Megabytes, ProcessMemory.PeakMegabytes(installation.Worker!.Id));
+    }
+
+    private static (TimeSpan Client, TimeSpan Worker) ProcessorTimes(Installation installation) =>
+        (ProcessMemory.ProcessorTime(Environment.ProcessId), ProcessMemory.ProcessorTime(installation.Worker!.Id));
+
+    private async Task SaveAsync(Installation installation, int saves)
+    {
+        var state = _lab.State(stateBytes);
+        await Load.RunAsync(saves, _inFlight, i => Saves.SaveAsync(
+            installation.Client, new Checkpoint { ExecutionId = Execution(i), NodeName = "node", State = state }, Saves.Queued));
+
+        // Behind all others on the queue: counting the rows is not worth it before this one is archived.
+        await Saves.SaveAsync(installation.Client, Saves.Make(0, state), Saves.Persisted);
+    }
+
+    private async Task<TimeSpan> CommittedAsync(Installation installation, long rows, long started = 0, DateTime startedAt = default)
+    {
+        if (!isSqlite)
+        {
+            await Load.UntilAsync(async () => await installation.Table.CountAsync() >= rows, "everything is archived");
+            Expect.Equal(rows, await installation.Table.CountAsync(), "rows in PostgreSQL");
+            return await installation.Table.LastCommitAsync() - startedAt;
+        }
+
+        await using SqliteConnection database = SqliteBatches.Open(installation.SqlitePath);
+        await Load.UntilAsync(
+            () => Task.FromResult(SqliteBatches.Scalar(database, "SELECT max(row_id) FROM checkpoints") >= rows),
+            "everything is archived",
+            TimeSpan.FromMilliseconds(5));
+        return Stopwatch.GetElapsedTime(started);
+    }
+}

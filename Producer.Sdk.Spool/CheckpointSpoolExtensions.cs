@@ -1,0 +1,30 @@
+using AsyncCheckpoints.Spool;
+using AsyncCheckpoints.Spooling;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Options;
+
+namespace AsyncCheckpoints;
+
+/// <summary>Registers the spool.</summary>
+public static class CheckpointSpoolExtensions
+{
+    /// <summary>
+    /// Gives the client of <see cref="CheckpointServiceCollectionExtensions.AddAsyncCheckpoints"/> a spool: while the
+    /// broker cannot be reached, its saves and deletions wait in a file and are sent in order when it is back, also after a
+    /// restart of the application.
+    /// </summary>
+    /// <param name="services">The services.</param>
+    /// <param name="configure">Sets the options; <see cref="CheckpointSpoolOptions.SpoolPath"/> at least.</param>
+    /// <returns>The same services.</returns>
+    public static IServiceCollection AddCheckpointSpool(this IServiceCollection services, Action<CheckpointSpoolOptions> configure)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        ArgumentNullException.ThrowIfNull(configure);
+        services.AddOptions<CheckpointSpoolOptions>().Configure(configure).ValidateOnStart();
+        services.AddSingleton<IValidateOptions<CheckpointSpoolOptions>, CheckpointSpoolOptionsValidator>();
+        services.RemoveAll<ICommandSpool>();
+        services.AddSingleton<ICommandSpool, SqliteCommandSpool>();
+        return services;
+    }
+}

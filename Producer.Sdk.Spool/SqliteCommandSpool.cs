@@ -1,0 +1,232 @@
+using System.Security.Cryptography;
+using AsyncCheckpoints.Contracts;
+using AsyncCheckpoints.Spooling;
+using Google.Protobuf;
+using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using WireFormat = AsyncCheckpoints.Contracts.WireFormat;
+
+namespace AsyncCheckpoints.Spool;
+
+/// <summary>
+/// The spool in one SQLite file: WAL, synchronous=FULL, locked for this process. A row is a whole message with its
+/// checksum. The file is opened at the first use, so that a broken disk hurts only what needs the spool.
+/// </summary>
+internal sealed class SqliteCommandSpool : ICommandSpool, IDisposable
+{
+    private readonly SemaphoreSlim _gate = new(1);
+    private readonly SemaphoreSlim _more = new(0);
+    private readonly CheckpointSpoolOptions _options;
+    private readonly ILogger<SqliteCommandSpool> _logger;
+    private SqliteConnection? _connection;
+    private long _bytes;
+
+    static SqliteCommandSpool() => SQLitePCL.Batteries_V2.Init();
+
+    public SqliteCommandSpool(IOptions<CheckpointSpoolOptions> options, ILogger<SqliteCommandSpool> logger)
+    {
+        _options = options.Value;
+        _logger = logger;
+    }
+
+    public bool IsEnabled => true;
+
+    public bool IsEmpty => Volatile.Read(ref _bytes) == 0;
+
+    public async Task WaitForMoreAsync(CancellationToken cancellationToken)
+    {
+        await _more.WaitAsync(cancellationToken);
+        while (_more.Wait(0, CancellationToken.None))
+        {
+            // One look is enough for all that was added.
+        }
+    }
+
+    public async Task<bool> TryAppendAsync(CheckpointCommands message)
+    {
+        var body = message.ToByteArray();
+        await _gate.WaitAsync();
+        try
+        {
+            var connection = Open();
+            if (_bytes + body.Length > _options.MaxSpoolBytes)
+            {
+                Log.Full(_logger, body.Length, _bytes, _options.MaxSpoolBytes);
+                return false;
+            }
+
+            Execute(
+                connection,
+                "/* spool.append */ INSERT INTO spool (body, sha256) VALUES ($body, $sha256)",
+                ("$body", body),
+                ("$sha256", SHA256.HashData(body)));
+            Interlocked.Add(ref _bytes, body.Length);
+        }
+        catch (Exception e) when (e is SqliteException or IOException or UnauthorizedAccessException)
+        {
+            Log.AppendFailed(_logger, e);
+            return false;
+        }
+        finally
+        {
+            _gate.Release();
+        }
+
+        _more.Release();
+        return true;
+    }
+
+    public async Task<SpooledMessage?> PeekAsync()
+    {
+        await _gate.WaitAsync();
+        try
+        {
+            var connection = Open();
+            while (true)
+            {
+                using var command = connection.CreateCommand();
+                command.CommandText = "/* spool.peek */ SELECT id, body, sha256 FROM spool ORDER BY id LIMIT 1";
+                using var reader = command.ExecuteReader();
+                if (!reader.Read())
+                {
+                    return null;
+                }
+
+                var (id, body, hash) = (reader.GetInt64(0), reader.GetValue(1), reader.GetValue(2));
+                reader.Close();
+                if (TryRead(body, hash, out var reason) is { } message)
+                {
+                    return new SpooledMessage(id, message);
+                }
+
+                Reject(connection, id, reason);
+            }
+        }
+        catch (Exception e) when (e is SqliteException or IOException or UnauthorizedAccessException)
+        {
+            throw new CheckpointUnavailableException($"The spool '{_options.SpoolPath}' cannot be read: {e.Message}", null, e);
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+
+    public async Task RemoveAsync(long id)
+    {
+        await _gate.WaitAsync();
+        try
+        {
+            var connection = Open();
+            Execute(connection, "/* spool.remove */ DELETE FROM spool WHERE id = $id", ("$id", id));
+            Measure(connection);
+        }
+        catch (Exception e) when (e is SqliteException or IOException or UnauthorizedAccessException)
+        {
+            throw new CheckpointUnavailableException($"The spool '{_options.SpoolPath}' cannot be written: {e.Message}", null, e);
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+
+    public void Dispose()
+    {
+        _connection?.Dispose();
+        _gate.Dispose();
+        _more.Dispose();
+    }
+
+    private static CheckpointCommands? TryRead(object body, object hash, out string reason)
+    {
+        reason = "";
+        if (body is not byte[] bytes || hash is not byte[] sha256 || !SHA256.HashData(bytes).AsSpan().SequenceEqual(sha256))
+        {
+            reason = "It does not match its checksum.";
+            return null;
+        }
+
+        try
+        {
+            var message = CheckpointCommands.Parser.ParseFrom(bytes);
+            WireFormat.RequireReadable(message.SchemaVersion);
+            return message;
+        }
+        catch (Exception e) when (e is InvalidProtocolBufferException or CheckpointFormatException)
+        {
+            reason = e.Message;
+            return null;
+        }
+    }
+
+    private void Reject(SqliteConnection connection, long id, string reason)
+    {
+        Log.Rejected(_logger, id, reason);
+        using var transaction = connection.BeginTransaction();
+        Execute(
+            connection,
+            "/* spool.reject */ INSERT INTO rejected (id, body, reason) SELECT id, body, $reason FROM spool WHERE id = $id",
+            ("$id", id),
+            ("$reason", reason));
+        Execute(connection, "/* spool.remove */ DELETE FROM spool WHERE id = $id", ("$id", id));
+        transaction.Commit();
+        Measure(connection);
+    }
+
+    private SqliteConnection Open()
+    {
+        if (_connection is not null)
+        {
+            return _connection;
+        }
+
+        Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(_options.SpoolPath))!);
+        // The file is this process's own: whoever else holds it will not let go soon.
+        var source = new SqliteConnectionStringBuilder { DataSource = _options.SpoolPath, Pooling = false, DefaultTimeout = 1 };
+        var connection = new SqliteConnection(source.ConnectionString);
+        try
+        {
+            connection.Open();
+            Execute(
+                connection,
+                """
+                /* spool.open */
+                PRAGMA locking_mode = EXCLUSIVE;
+                PRAGMA journal_mode = WAL;
+                PRAGMA synchronous = FULL;
+                CREATE TABLE IF NOT EXISTS spool (id INTEGER PRIMARY KEY AUTOINCREMENT, body BLOB NOT NULL, sha256 BLOB NOT NULL);
+                CREATE TABLE IF NOT EXISTS rejected (id INTEGER PRIMARY KEY, body BLOB NOT NULL, reason TEXT NOT NULL);
+                """);
+            Measure(connection);
+        }
+        catch
+        {
+            connection.Dispose();
+            throw;
+        }
+
+        Log.Opened(_logger, _bytes);
+        return _connection = connection;
+    }
+
+    private void Measure(SqliteConnection connection)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText = "/* spool.size */ SELECT coalesce(sum(length(body)), 0) FROM spool";
+        Volatile.Write(ref _bytes, (long)command.ExecuteScalar()!);
+    }
+
+    private static void Execute(SqliteConnection connection, string sql, params (string Name, object Value)[] parameters)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        foreach (var (name, value) in parameters)
+        {
+            command.Parameters.AddWithValue(name, value);
+        }
+
+        command.ExecuteNonQuery();
+    }
+}

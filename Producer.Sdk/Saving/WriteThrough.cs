@@ -1,0 +1,108 @@
+using AsyncCheckpoints.Caching;
+using AsyncCheckpoints.Contracts;
+using Microsoft.Extensions.Options;
+
+namespace AsyncCheckpoints.Saving;
+
+/// <summary>
+/// The first leg: writes to the cache, which fixes the sequence, and makes the command for the second. While the cache is
+/// away the proposed sequence stands, and the command says that the cache does not have it.
+/// </summary>
+internal sealed class WriteThrough
+{
+    private readonly CacheLink _cache;
+    private readonly SequenceClock _clock;
+    private readonly UncachedStreams _uncached;
+    private readonly CheckpointOptions _options;
+    private readonly CacheRetention _retention;
+    private readonly CachePolicy _policy;
+
+    public WriteThrough(CacheLink cache, SequenceClock clock, UncachedStreams uncached, IOptions<CheckpointOptions> options)
+    {
+        _cache = cache;
+        _clock = clock;
+        _uncached = uncached;
+        _options = options.Value;
+        _retention = _options.Retention;
+        _policy = CachePolicies.ToWire(_retention);
+    }
+
+    /// <summary>Saves a checkpoint.</summary>
+    /// <param name="checkpoint">The checkpoint, its id and time of creation set.</param>
+    /// <param name="sequence">The proposed sequence.</param>
+    /// <param name="wanted">The level to reach.</param>
+    /// <param name="saveOptions">What to check, if anything.</param>
+    /// <param name="room">The room it takes in the buffer.</param>
+    /// <param name="traceParent">The trace context of the call.</param>
+    /// <returns>The command, and whether the same content was there already.</returns>
+    /// <exception cref="CheckpointConflictException">The expected latest is not the latest.</exception>
+    public async Task<(Command Command, bool IsUnchanged)> SaveAsync(
+        Checkpoint checkpoint, long sequence, Durability wanted, SaveOptions? saveOptions, long room, string? traceParent)
+    {
+        var encoded = CheckpointCodec.Encode(checkpoint, _options.CompressAboveBytes ?? int.MaxValue);
+        var expected = saveOptions?.ExpectedLatestId;
+        var (isCached, isUnchanged) = (true, false);
+        try
+        {
+            var saved = await _cache.CallAsync(
+                static (cache, call, cancellationToken) =>
+                    cache.SaveAsync(call.Encoded, call.Sequence, call.Retention, call.Expected, cancellationToken),
+                (Encoded: encoded, Sequence: sequence, Retention: _retention, Expected: expected),
+                CancellationToken.None);
+            if (saved.IsConflict)
+            {
+                throw new CheckpointConflictException(encoded.Key, expected!, saved.ActualLatestId);
+            }
+
+            _clock.Observe(saved.Sequence);
+            (sequence, isUnchanged) = (saved.Sequence, saved.Unchanged);
+        }
+        catch (CheckpointUnavailableException) when (expected is null)
+        {
+            _uncached.Add(encoded.Key, sequence);
+            isCached = false;
+        }
+
+        var command = new Command
+        {
+            Kind = PendingKind.Save,
+            Key = encoded.Key,
+            Sequence = sequence,
+            IsCached = isCached,
+            Wanted = wanted,
+            IsStrict = saveOptions?.Strict ?? false,
+            Record = encoded.Record,
+            Room = room,
+            Policy = _policy,
+            TraceParent = traceParent ?? "",
+        };
+        return (command, isUnchanged);
+    }
+
+    /// <summary>Deletes a checkpoint, or an execution's.</summary>
+    /// <param name="kind">Which of the two.</param>
+    /// <param name="key">What to delete.</param>
+    /// <param name="wanted">The level to reach.</param>
+    /// <param name="room">The room it takes in the buffer.</param>
+    public async Task<Command> DeleteAsync(PendingKind kind, CheckpointKey key, Durability wanted, long room)
+    {
+        var sequence = _clock.Next();
+        var isCached = true;
+        try
+        {
+            sequence = await _cache.CallAsync(
+                static (cache, call, cancellationToken) => call.Kind == PendingKind.Clear
+                    ? cache.ClearAsync(call.Key.ExecutionId, call.Sequence, false, call.Retention, cancellationToken)
+                    : cache.DeleteAsync(call.Key, call.Sequence, false, call.Retention, cancellationToken),
+                (Kind: kind, Key: key, Sequence: sequence, Retention: _options.TombstoneRetention),
+                CancellationToken.None);
+            _clock.Observe(sequence);
+        }
+        catch (CheckpointUnavailableException)
+        {
+            isCached = false;
+        }
+
+        return new Command { Kind = kind, Key = key, Sequence = sequence, IsCached = isCached, Wanted = wanted, Room = room };
+    }
+}

@@ -1,0 +1,19 @@
+using AsyncCheckpoints.Contracts;
+
+namespace AsyncCheckpoints.Spooling;
+
+/// <summary>What a client without spool has.</summary>
+internal sealed class NoSpool : ICommandSpool
+{
+    public bool IsEnabled => false;
+
+    public bool IsEmpty => true;
+
+    public Task WaitForMoreAsync(CancellationToken cancellationToken) => Task.Delay(Timeout.InfiniteTimeSpan, cancellationToken);
+
+    public Task<bool> TryAppendAsync(CheckpointCommands message) => Task.FromResult(false);
+
+    public Task<SpooledMessage?> PeekAsync() => Task.FromResult<SpooledMessage?>(null);
+
+    public Task RemoveAsync(long id) => Task.CompletedTask;
+}
