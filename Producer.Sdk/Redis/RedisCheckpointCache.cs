@@ -42,6 +42,7 @@ internal sealed partial class RedisCheckpointCache : ICheckpointCache, IAsyncDis
         var found = (string?)await _redis.CallAsync(db => db.StringGetAsync(_layout.ConfigKey), cancellationToken);
         if (found == _layout.Config)
         {
+            await _clock.ReadAsync(cancellationToken);
             return;
         }
 
@@ -124,21 +125,26 @@ internal sealed partial class RedisCheckpointCache : ICheckpointCache, IAsyncDis
     private async Task<byte[]> RunInTimeAsync(
         RedisScript script, RedisKey[] keys, RedisValue[] values, int deadline, CancellationToken cancellationToken)
     {
-        for (var attempt = 0; ; attempt++)
+        if (_clock.Deadline() is not { } first)
         {
-            values[deadline] = await _clock.DeadlineAsync(cancellationToken);
-            var text = (byte[])(await _redis.RunAsync(script, keys, values, cancellationToken))!;
-            if (text is not [RedisScripts.TooLate])
-            {
-                return text;
-            }
-
-            _clock.Forget();
-            if (attempt > 0)
-            {
-                throw new CheckpointUnavailableException("Redis got the call too late.", "Check that its clock does not jump.");
-            }
+            await _clock.ReadAsync(cancellationToken);
+            first = _clock.Deadline()!;
         }
+
+        values[deadline] = first;
+        var text = (byte[])(await _redis.RunAsync(script, keys, values, cancellationToken))!;
+        if (text is not [RedisScripts.TooLate])
+        {
+            return text;
+        }
+
+        // Held up on its way, or Redis's clock has jumped.
+        await _clock.ReadAsync(cancellationToken);
+        values[deadline] = _clock.Deadline()!;
+        text = (byte[])(await _redis.RunAsync(script, keys, values, cancellationToken))!;
+        return text is not [RedisScripts.TooLate]
+            ? text
+            : throw new CheckpointUnavailableException("Redis got the call too late.", "Check that its clock does not jump.");
     }
 
     private RedisKey[] KeysOf(in CheckpointKey key) => _layout.StreamKeys(_layout.ShardOf(key.ExecutionId), key.ExecutionId, key.Namespace);

@@ -85,7 +85,7 @@ public sealed class RedisCacheTests(ITestOutputHelper output) : CacheConformance
     {
         var sut = await CreateSut();
         var policy = limited ? new CacheRetention(Hour, true, 2) : default;
-        var keep = TimeSpan.FromMilliseconds(500);
+        var keep = TimeSpan.FromSeconds(3);
         List<PendingMark> marks = [];
         foreach (var ns in new[] { "", "x", "y" })
         {

@@ -104,7 +104,7 @@ public sealed class EndToEndTests
         await client.FlushAsync();
         (await client.LoadLatestAsync("hot")).ShouldNotBeNull().Version.ShouldBe(4999);
         await Deployment.UntilAsync(async () => (await Deployment.ArchivedAsync(worker, "hot")).Count == 5000, "all are archived");
-        (await Deployment.ArchivedAsync(worker, "hot")).Select(checkpoint => checkpoint.Version)
-            .ShouldBe(Enumerable.Range(0, 5000).Reverse().Select(i => (long)i));
+        var versions = (await Deployment.ArchivedAsync(worker, "hot")).Select(checkpoint => checkpoint.Version).ToList();
+        versions.Zip(versions.Skip(1)).Where(pair => pair.First != pair.Second + 1).ShouldBeEmpty();
     }
 }

@@ -40,9 +40,9 @@ public sealed class PolicyTests
     public async Task SaveAsync_ExpectedLatestAfterTheCacheExpired_IsCheckedAgainstTheArchive(ArchiveKind archive, bool isEmbedded)
     {
         await using var deployment = new Deployment(archive, isEmbedded);
-        deployment["Checkpoints:CacheTtl"] = "00:00:00.100";
+        deployment["Checkpoints:CacheTtl"] = "00:00:02";
         var worker = await deployment.StartWorkerAsync();
-        var client = await deployment.CreateClientAsync(options => options.CacheTtl = TimeSpan.FromMilliseconds(100));
+        var client = await deployment.CreateClientAsync(options => options.CacheTtl = TimeSpan.FromSeconds(2));
         var first = await client.SaveAsync(At("run"), Persisted);
         await Deployment.UntilAsync(() => IsForgottenAsync(worker, first.Key), "the cache has let go of the stream");
         await Should.ThrowAsync<CheckpointConflictException>(
@@ -108,12 +108,12 @@ public sealed class PolicyTests
     public async Task SlidingCacheTtl_WhileRead_KeepsTheStreamInTheCache(ArchiveKind archive, bool isEmbedded)
     {
         await using var deployment = new Deployment(archive, isEmbedded);
-        deployment["Checkpoints:CacheTtl"] = "00:00:01";
+        deployment["Checkpoints:CacheTtl"] = "00:00:03";
         deployment["Checkpoints:SlidingCacheTtl"] = "true";
         var worker = await deployment.StartWorkerAsync();
         var client = await deployment.CreateClientAsync(options =>
         {
-            options.CacheTtl = TimeSpan.FromSeconds(1);
+            options.CacheTtl = TimeSpan.FromSeconds(3);
             options.SlidingCacheTtl = true;
         });
         var read = await client.SaveAsync(At("read"), Persisted);
