@@ -55,10 +55,14 @@ internal sealed class CommandTransport(ICheckpointBus bus, Routes routes, IOptio
         try
         {
             var timeout = RequestTimeout.After(ms: (int)options.Value.ReadTimeout.TotalMilliseconds);
-            var client = routes.Reads is { } address ? bus.CreateRequestClient<TRequest>(address, timeout) : bus.CreateRequestClient<TRequest>(timeout);
 
-            // The library's own timeout starts when the request is sent, which takes a broker.
-            response = await client.GetResponse<TAnswer, RequestFailed>(request, patience.Token).WaitAsync(patience.Token);
+            // Apart from this thread, which the library may block while the broker is away; its own timeout starts only when
+            // the request is sent.
+            var asked = Task.Run(
+                () => (routes.Reads is { } address ? bus.CreateRequestClient<TRequest>(address, timeout) : bus.CreateRequestClient<TRequest>(timeout))
+                    .GetResponse<TAnswer, RequestFailed>(request, patience.Token),
+                CancellationToken.None);
+            response = await asked.WaitAsync(patience.Token);
         }
         catch (Exception e) when (e is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
         {
