@@ -16,4 +16,5 @@ if (string.IsNullOrEmpty(builder.Configuration[WebHostDefaults.ServerUrlsKey]))
 var app = builder.Build();
 app.MapWorkerHealth();
 app.MapCheckpointApi();
+app.MapOperationsApi();
 await app.RunAsync();

@@ -14,7 +14,9 @@ internal sealed class CommandReader(int maxStateBytes)
 {
     /// <summary>The body of a dead letter that holds one save.</summary>
     public const string SaveContentType = "application/x-protobuf; message=SaveCheckpoint";
-    private const string DeletionContentType = "application/x-protobuf; message=CheckpointCommands";
+
+    /// <summary>The body of a dead letter that holds one deletion.</summary>
+    public const string DeletionContentType = "application/x-protobuf; message=CheckpointCommands";
 
     /// <summary>Reads a message.</summary>
     /// <param name="message">The message.</param>

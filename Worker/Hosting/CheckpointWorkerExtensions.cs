@@ -5,6 +5,7 @@ using AsyncCheckpoints.Worker.Archiving;
 using AsyncCheckpoints.Worker.Consumers;
 using AsyncCheckpoints.Worker.Diagnostics;
 using AsyncCheckpoints.Worker.Health;
+using AsyncCheckpoints.Worker.Jobs;
 using AsyncCheckpoints.Worker.Outbox;
 using AsyncCheckpoints.Worker.Rescue;
 using AsyncCheckpoints.Worker.Retention;
@@ -23,7 +24,8 @@ public static class CheckpointWorkerExtensions
     /// <summary>
     /// Adds the worker with the parts that the configuration names: <c>ConnectionStrings:Redis</c> and
     /// <c>ConnectionStrings:RabbitMq</c> (both or neither: then cache and bus are in this process) and
-    /// <c>ConnectionStrings:Postgres</c> (else SQLite). Sections <c>Checkpoints</c> and <c>Worker</c> hold the rest.
+    /// <c>ConnectionStrings:Postgres</c> (else SQLite). Sections <c>Checkpoints</c>, <c>Worker</c>,
+    /// <c>Jobs</c> and <c>Retention</c> hold the rest.
     /// </summary>
     /// <param name="services">The services.</param>
     /// <param name="configuration">The configuration.</param>
@@ -41,9 +43,12 @@ public static class CheckpointWorkerExtensions
             .AddArchiving()
             .AddBus(parts)
             .AddCheckpointClient()
+            .AddJobs(configuration)
             .AddDuty<OutboxDelivery>()
             .AddDuty<PendingRescuer>()
             .AddDuty<ArchivePurge>()
+            .AddDuty<JobRunner>()
+            .AddDuty<RetentionSchedule>()
             .AddWorkerHealth(parts);
     }
 

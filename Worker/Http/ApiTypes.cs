@@ -50,6 +50,13 @@ internal sealed record CheckpointItems(IReadOnlyList<CheckpointItem> Items, stri
 [JsonSerializable(typeof(CheckpointItem))]
 [JsonSerializable(typeof(CheckpointItems))]
 [JsonSerializable(typeof(ExecutionPage))]
+[JsonSerializable(typeof(JobItem))]
+[JsonSerializable(typeof(JobItems))]
+[JsonSerializable(typeof(FindingItems))]
+[JsonSerializable(typeof(DeadLetterItem))]
+[JsonSerializable(typeof(DeadLetterItems))]
+[JsonSerializable(typeof(StatsResponse))]
+[JsonSerializable(typeof(AuditItems))]
 internal sealed partial class ApiJson : JsonSerializerContext
 {
     /// <summary>Levels as in the query: "persisted".</summary>

@@ -95,7 +95,9 @@ internal sealed class OutboxDelivery : IDuty
 
     public Task WaitForWorkAsync(CancellationToken cancellationToken) => _filled.Reader.ReadAsync(cancellationToken).AsTask();
 
-    private static CheckpointEvents EventsOf(IReadOnlyList<OutboxChange> changes) => new()
+    /// <summary>The events that changes are; the same each time.</summary>
+    /// <param name="changes">What changed in the archive.</param>
+    public static CheckpointEvents EventsOf(IReadOnlyList<OutboxChange> changes) => new()
     {
         Persisted =
         [

@@ -1,11 +1,13 @@
 using AsyncCheckpoints.Worker.Hosting;
+using AsyncCheckpoints.Worker.Jobs;
 using AsyncCheckpoints.Worker.Storage;
 using Microsoft.Extensions.Options;
 
 namespace AsyncCheckpoints.Worker.Retention;
 
-/// <summary>Removes what has served: old inbox rows, delivered outbox rows, tombstones that nothing late can meet.</summary>
-internal sealed class ArchivePurge(ICheckpointArchive archive, IOptions<WorkerOptions> options, TimeProvider time) : IDuty
+/// <summary>Removes what has served: old inbox rows, delivered outbox rows, tombstones that nothing late can meet, ended jobs.</summary>
+internal sealed class ArchivePurge(
+    ICheckpointArchive archive, IJobStore jobs, IOptions<WorkerOptions> options, IOptions<JobOptions> jobOptions, TimeProvider time) : IDuty
 {
     private const int BatchSize = 1000;
 
@@ -20,6 +22,6 @@ internal sealed class ArchivePurge(ICheckpointArchive archive, IOptions<WorkerOp
             new PurgeLimits(
                 now - options.Value.InboxRetention, now - options.Value.OutboxRetention, now - options.Value.TombstoneRetention, BatchSize),
             cancellationToken);
-        return inbox + outbox + tombstones;
+        return inbox + outbox + tombstones + await jobs.PurgeJobsAsync(now - jobOptions.Value.Keep, BatchSize, cancellationToken);
     }
 }

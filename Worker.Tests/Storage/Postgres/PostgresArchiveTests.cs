@@ -39,8 +39,8 @@ public sealed class PostgresArchiveTests : ArchiveConformanceTests
     {
         await using var a = new PostgresArchive(new() { ConnectionString = _connectionString, Schema = "user" });
         await using var b = new PostgresArchive(new() { ConnectionString = _connectionString, Schema = "other" });
-        (await a.MigrateAsync(default)).ShouldBe(1);
-        (await b.MigrateAsync(default)).ShouldBe(1);
+        (await a.MigrateAsync(default)).ShouldBeGreaterThan(0);
+        (await b.MigrateAsync(default)).ShouldBeGreaterThan(0);
         await CommitAsync(a, Make("e", "a", 1));
 
         (await IdsAsync(a, All("e"))).ShouldBe("a");

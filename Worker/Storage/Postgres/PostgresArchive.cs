@@ -10,7 +10,7 @@ namespace AsyncCheckpoints.Worker.Storage.Postgres;
 /// The archive in PostgreSQL 12 or newer. All its times but a checkpoint's own are the database's, so several workers
 /// agree on leases.
 /// </summary>
-internal sealed partial class PostgresArchive : ICheckpointArchive, IAsyncDisposable
+internal sealed partial class PostgresArchive : ICheckpointArchive, IJobStore, IAsyncDisposable
 {
     private readonly NpgsqlDataSource _source;
     private readonly PostgresSql _sql;

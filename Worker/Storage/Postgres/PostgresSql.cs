@@ -2,7 +2,7 @@ namespace AsyncCheckpoints.Worker.Storage.Postgres;
 
 /// <summary>The PostgreSQL archive's statements. Parameters are positional, so the driver sends the text as it is.</summary>
 /// <param name="tables">The quoted schema, a dot and the table prefix; checked to be identifiers.</param>
-internal sealed class PostgresSql(string tables)
+internal sealed partial class PostgresSql(string tables)
 {
     private readonly Dictionary<(bool AllNamespaces, bool OldestFirst, bool IncludeState), string> _find = Find(tables);
 

@@ -4,7 +4,7 @@ using Microsoft.Extensions.Options;
 namespace AsyncCheckpoints.Worker.Storage.Sqlite;
 
 /// <summary>The archive in one SQLite file: one writer, WAL, every commit on the disk. Times come from the clock given.</summary>
-internal sealed partial class SqliteArchive : ICheckpointArchive, IAsyncDisposable
+internal sealed partial class SqliteArchive : ICheckpointArchive, IJobStore, IAsyncDisposable
 {
     private readonly SqliteArchiveOptions _options;
     private readonly SqliteConnections _connections;

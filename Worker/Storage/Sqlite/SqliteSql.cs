@@ -2,7 +2,7 @@ namespace AsyncCheckpoints.Worker.Storage.Sqlite;
 
 /// <summary>The SQLite archive's statements. Parameters are numbered; times are microseconds since 1970.</summary>
 /// <param name="tables">The table prefix; checked to be an identifier.</param>
-internal sealed class SqliteSql(string tables)
+internal sealed partial class SqliteSql(string tables)
 {
     /// <summary>The SQL name of <see cref="Contracts.MetadataFilter"/>.</summary>
     public const string MatchFunction = "checkpoint_matches";

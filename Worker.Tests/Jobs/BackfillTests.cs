@@ -1,0 +1,164 @@
+using System.Text;
+using AsyncCheckpoints.Tests.Servers;
+using AsyncCheckpoints.Tests.Storage.Postgres;
+using Npgsql;
+using Shouldly;
+using StackExchange.Redis;
+using Xunit;
+
+namespace AsyncCheckpoints.Tests.Jobs;
+
+/// <summary>What langgraphgo wrote, brought into the archive.</summary>
+public sealed class BackfillTests
+{
+    private const int Count = 200;
+
+    [Fact]
+    public async Task Backfill_Postgres_StatesAndOrderComeBehindWhatIsLive()
+    {
+        var database = await PostgresDatabase.CreateAsync();
+        await LangGraphGoFixtures.FillPostgresAsync(database, Count);
+        await using var worker = new JobWorker();
+        worker["Jobs__Sources__go__Kind"] = "LangGraphGoPostgres";
+        worker["Jobs__Sources__go__ConnectionString"] = database;
+        worker["Jobs__Sources__go__Table"] = "public.checkpoints";
+        await worker.StartAsync();
+        using var live = await worker.Http.PutAsync("/executions/go-00/checkpoints/live", new StringContent("\"live\""));
+        live.EnsureSuccessStatusCode();
+
+        var job = await worker.RunAsync("backfill", new { source = "go" });
+        var again = await worker.RunAsync("backfill", new { source = "go" });
+
+        job.GetProperty("counts").GetProperty("archived").GetInt64().ShouldBe(Count);
+        again.GetProperty("counts").GetProperty("archived").GetInt64().ShouldBe(0);
+        (await worker.Http.GetStringAsync("/executions/go-00/latest")).ShouldBe("\"live\"");
+        await ShouldHoldAsync(worker, async i => await ScalarAsync(database, $"SELECT state::text FROM checkpoints WHERE id = 'checkpoint_{i}'"));
+    }
+
+    [Fact]
+    public async Task Backfill_Redis_BothKindsOfIndexAndAReportOfTheRest()
+    {
+        var prefix = $"go{Guid.NewGuid():N}:";
+        using var redis = await ConnectionMultiplexer.ConnectAsync(SharedServers.Redis);
+        var db = redis.GetDatabase();
+        for (var i = 0; i < Count; i++)
+        {
+            await db.StringSetAsync($"{prefix}checkpoint:checkpoint_{i}", LangGraphGoFixtures.Json(i));
+            var index = $"{prefix}execution:{LangGraphGoFixtures.Execution(i)}:checkpoints";
+            await (i % 20 < 10 ? db.SetAddAsync(index, $"checkpoint_{i}") : db.SortedSetAddAsync(index, $"checkpoint_{i}", i));
+        }
+
+        await db.StringSetAsync($"{prefix}checkpoint:stray", LangGraphGoFixtures.Json(900, "{}"));
+        await db.StringSetAsync($"{prefix}checkpoint:torn", """{"id":"torn","state":{"a""");
+        await db.SetAddAsync($"{prefix}execution:go-00:checkpoints", "expired");
+        await using var worker = new JobWorker();
+        worker["Jobs__Sources__go__Kind"] = "LangGraphGoRedis";
+        worker["Jobs__Sources__go__ConnectionString"] = SharedServers.Redis;
+        worker["Jobs__Sources__go__KeyPrefix"] = prefix;
+        await worker.StartAsync();
+
+        var job = await worker.RunAsync("backfill", new { source = "go" });
+
+        job.GetProperty("counts").GetProperty("archived").GetInt64().ShouldBe(Count);
+        (await worker.FindingsAsync(job.GetProperty("id").GetString()!)).Order()
+            .ShouldBe([("no-execution", "stray"), ("unreadable", "expired"), ("unreadable", "torn")]);
+        await ShouldHoldAsync(worker, i => Task.FromResult(Encoding.UTF8.GetString(LangGraphGoFixtures.State(i))));
+    }
+
+    [Fact]
+    public async Task Backfill_Files_EveryMemberThatNamesAnExecution()
+    {
+        await using var worker = new JobWorker();
+        var folder = Directory.CreateDirectory(Path.Combine(worker.Folder, "go")).FullName;
+        for (var i = 0; i < Count; i++)
+        {
+            var member = (i % 3) switch { 0 => "execution_id", 1 => "session_id", _ => "thread_id" };
+            await File.WriteAllTextAsync(
+                Path.Combine(folder, $"checkpoint_{i}.json"), LangGraphGoFixtures.Json(i, $$"""{"{{member}}":"{{LangGraphGoFixtures.Execution(i)}}"}"""));
+        }
+
+        await File.WriteAllTextAsync(Path.Combine(folder, "torn.json"), """{"id":"torn",""");
+        await File.WriteAllTextAsync(Path.Combine(folder, "timeless.json"), """{"id":"x","state":1,"metadata":{"thread_id":"t"}}""");
+        worker["Jobs__Sources__go__Kind"] = "LangGraphGoFiles";
+        worker["Jobs__Sources__go__Path"] = folder;
+        await worker.StartAsync();
+
+        var job = await worker.RunAsync("backfill", new { source = "go" });
+
+        (await worker.FindingsAsync(job.GetProperty("id").GetString()!)).Order().ShouldBe([("unreadable", "timeless.json"), ("unreadable", "torn.json")]);
+        await ShouldHoldAsync(worker, i => Task.FromResult(Encoding.UTF8.GetString(LangGraphGoFixtures.State(i))));
+    }
+
+    [Fact]
+    public async Task Backfill_FromTheCache_BringsWhatTheArchiveLost()
+    {
+        await using var worker = new JobWorker();
+        worker["ConnectionStrings__Redis"] = SharedServers.Redis;
+        worker["ConnectionStrings__RabbitMq"] = SharedServers.RabbitMq;
+        worker["Checkpoints__Prefix"] = $"t{Guid.NewGuid():N}"[..20];
+        worker["Checkpoints__ShardCount"] = "16";
+        await worker.StartAsync();
+        for (var i = 0; i < 20; i++)
+        {
+            (await worker.Http.PutAsync($"/executions/e-{i % 3}/checkpoints/c{i}?durability=persisted", new StringContent($"{i}"))).EnsureSuccessStatusCode();
+        }
+
+        await using (var archive = worker.OpenArchive())
+        {
+            // Behind its back, as a restored backup would lack them.
+            await using var connection = new Microsoft.Data.Sqlite.SqliteConnection($"Data Source={worker.ArchivePath};Pooling=False");
+            await connection.OpenAsync();
+            await using var command = connection.CreateCommand();
+            command.CommandText = "DELETE FROM checkpoints WHERE checkpoint_id IN ('c3', 'c4', 'c19')";
+            await command.ExecuteNonQueryAsync();
+        }
+
+        (await worker.RunAsync("verify", new { against = "cache" })).GetProperty("counts").GetProperty("missing").GetInt64().ShouldBe(3);
+        (await worker.RunAsync("backfill", new { source = "cache" })).GetProperty("counts").GetProperty("archived").GetInt64().ShouldBe(3);
+        (await worker.RunAsync("verify", new { against = "cache" })).GetProperty("findings").GetInt64().ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task Backfill_FileWithBadLines_TakesTheRestAndReportsThem()
+    {
+        await using var worker = new JobWorker();
+        Directory.CreateDirectory(worker.JobFolder);
+        var line = new System.Buffers.ArrayBufferWriter<byte>();
+        AsyncCheckpoints.Worker.Jobs.Sources.CheckpointLine.Write(line, JobWorker.Make(1));
+        var good = Encoding.UTF8.GetString(line.WrittenSpan);
+        await File.WriteAllTextAsync(
+            Path.Combine(worker.JobFolder, "in.jsonl"), $"not json\n{good}{good.Replace("\"state\":\"", "\"state\":\"AAAA", StringComparison.Ordinal)}{{}}\n");
+        await worker.StartAsync();
+        var job = await worker.RunAsync("backfill", new { source = "file", path = "in.jsonl" });
+        job.GetProperty("counts").GetProperty("archived").GetInt64().ShouldBe(1);
+        (await worker.FindingsAsync(job.GetProperty("id").GetString()!)).Select(finding => finding.Subject).ShouldBe(["line 1", "line 3", "line 4"]);
+    }
+
+    private static async Task ShouldHoldAsync(JobWorker worker, Func<int, Task<string>> state)
+    {
+        await using var archive = worker.OpenArchive();
+        var all = (await JobWorker.ReadAsync(archive)).Values.Where(c => c.Id != "live").ToList();
+        all.Count.ShouldBe(Count);
+        foreach (var found in all)
+        {
+            var i = (int)found.Version;
+            found.Id.ShouldBe($"checkpoint_{i}");
+            found.ExecutionId.ShouldBe(LangGraphGoFixtures.Execution(i));
+            found.CreatedAt.ShouldBe(LangGraphGoFixtures.Time(i));
+            found.NodeName.ShouldBe("node");
+            Encoding.UTF8.GetString(found.State.Span).ShouldBe(await state(i));
+        }
+
+        foreach (var execution in all.GroupBy(c => c.ExecutionId))
+        {
+            execution.OrderBy(c => c.Sequence).Select(c => c.Version).ShouldBe(execution.Select(c => c.Version).Order());
+        }
+    }
+
+    private static async Task<string> ScalarAsync(string database, string sql)
+    {
+        await using var source = NpgsqlDataSource.Create(database);
+        await using var command = source.CreateCommand(sql);
+        return (string)(await command.ExecuteScalarAsync())!;
+    }
+}

@@ -1,0 +1,264 @@
+using System.IO.Compression;
+using System.Security.Cryptography;
+using AsyncCheckpoints.Contracts;
+using AsyncCheckpoints.Tests.Servers;
+using AsyncCheckpoints.Tests.Storage.Postgres;
+using AsyncCheckpoints.Worker.Archiving;
+using AsyncCheckpoints.Worker.Jobs.Sources;
+using AsyncCheckpoints.Worker.Storage;
+using AsyncCheckpoints.Worker.Storage.Postgres;
+using AsyncCheckpoints.Worker.Storage.Sqlite;
+using Google.Protobuf;
+using Microsoft.Data.Sqlite;
+using RabbitMQ.Client;
+using Shouldly;
+using Xunit;
+
+namespace AsyncCheckpoints.Tests.Jobs;
+
+/// <summary>Every job, its worker killed three times on the way with SIGKILL, finishes as if nothing had been.</summary>
+public abstract class JobKillTests(int count)
+{
+    [Fact]
+    public async Task Export_Killed_HasEveryLineOnce()
+    {
+        await using var worker = await FilledAsync();
+        await worker.RunKilledAsync("export", new { path = "all.jsonl.gz" }, count);
+        await using var file = new GZipStream(File.OpenRead(Path.Combine(worker.JobFolder, "all.jsonl.gz")), CompressionMode.Decompress);
+        using var reader = new StreamReader(file);
+        var lines = 0;
+        while (await reader.ReadLineAsync() is { } line)
+        {
+            JobWorker.ShouldEqual(CheckpointLine.Read(line, 1 << 20), JobWorker.Make(lines++));
+        }
+
+        lines.ShouldBe(count);
+        Directory.GetFiles(worker.JobFolder).Length.ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task Backfill_FromSqliteToPostgresKilled_HasEveryCheckpoint()
+    {
+        await using var worker = new JobWorker();
+        var old = Path.Combine(worker.Folder, "old.db");
+        await using (var archive = new SqliteArchive(new() { Path = old }, TimeProvider.System))
+        {
+            await JobWorker.FillAsync(archive, count);
+        }
+
+        var database = await PostgresDatabase.CreateAsync();
+        worker["ConnectionStrings__Postgres"] = database;
+        worker["Jobs__Sources__old__Kind"] = "Sqlite";
+        worker["Jobs__Sources__old__Path"] = old;
+        await worker.RunKilledAsync("backfill", new { source = "old" }, count);
+        await using (var archive = new PostgresArchive(new() { ConnectionString = database }))
+        {
+            await ShouldHoldAllAsync(archive);
+        }
+
+        var verified = await worker.RunAsync("verify", new { against = "old" });
+        verified.GetProperty("findings").GetInt64().ShouldBe(0);
+        verified.GetProperty("counts").GetProperty("compared").GetInt64().ShouldBe(count);
+    }
+
+    [Fact]
+    public async Task Backfill_FromFileKilled_HasEveryCheckpoint()
+    {
+        await using var worker = new JobWorker();
+        Directory.CreateDirectory(worker.JobFolder);
+        await using (var file = File.Create(Path.Combine(worker.JobFolder, "in.jsonl")))
+        {
+            var line = new System.Buffers.ArrayBufferWriter<byte>();
+            for (var i = 0; i < count; i++)
+            {
+                CheckpointLine.Write(line, JobWorker.Make(i));
+                await file.WriteAsync(line.WrittenMemory);
+                line.ResetWrittenCount();
+            }
+        }
+
+        await worker.RunKilledAsync("backfill", new { source = "file", path = "in.jsonl" }, count);
+        await using var archive = worker.OpenArchive();
+        await ShouldHoldAllAsync(archive);
+    }
+
+    [Fact]
+    public async Task Backfill_FromLangGraphGoKilled_KeepsStatesAndOrder()
+    {
+        await using var worker = new JobWorker();
+        var path = Path.Combine(worker.Folder, "langgraph.db");
+        await LangGraphGoFixtures.FillSqliteAsync(path, count);
+        worker["Jobs__Sources__go__Kind"] = "LangGraphGoSqlite";
+        worker["Jobs__Sources__go__Path"] = path;
+        await worker.RunKilledAsync("backfill", new { source = "go" }, count);
+        await using var archive = worker.OpenArchive();
+        var all = await JobWorker.ReadAsync(archive);
+        all.Count.ShouldBe(count);
+        foreach (var execution in all.Values.GroupBy(c => c.ExecutionId))
+        {
+            var ordered = execution.OrderBy(c => c.Sequence).ToList();
+            ordered.Select(c => c.Version).ShouldBe(ordered.Select(c => c.Version).Order());
+            ordered.TrueForAll(c => c.State.Span.SequenceEqual(LangGraphGoFixtures.State((int)c.Version))).ShouldBeTrue();
+        }
+    }
+
+    [Fact]
+    public async Task Retention_Killed_LeavesWhatTheRuleKeeps()
+    {
+        await using var worker = await FilledAsync();
+        await worker.RunKilledAsync("retention", new { rules = new[] { new { executions = "*", keepLast = 3 } } }, count);
+        await using var archive = worker.OpenArchive();
+        var left = await JobWorker.ReadAsync(archive);
+        var expected = Enumerable.Range(0, count).Select(JobWorker.Make).GroupBy(c => (c.ExecutionId, c.Namespace))
+            .SelectMany(stream => stream.OrderByDescending(c => c.Sequence).Take(3)).Select(c => c.Key).ToHashSet();
+        left.Keys.ToHashSet().SetEquals(expected).ShouldBeTrue();
+
+        // A message that comes late does not bring one back.
+        var late = JobWorker.Make(0);
+        await archive.CommitAsync(
+            new ArchiveBatch([new ArchiveCommand("late", [new ArchiveSave(late, SHA256.HashData(late.State.Span), false)], [])], []), default);
+        (await JobWorker.ReadAsync(archive)).Count.ShouldBe(expected.Count);
+    }
+
+    [Fact]
+    public async Task Verify_Killed_FindsEveryPlantedFaultOnce()
+    {
+        await using var worker = await FilledAsync();
+        var other = Path.Combine(worker.Folder, "other.db");
+        await using (var archive = new SqliteArchive(new() { Path = other }, TimeProvider.System))
+        {
+            await JobWorker.FillAsync(archive, count);
+        }
+
+        var (gone, bent, swapped, extra) = (JobWorker.Make(10), JobWorker.Make(count / 2), JobWorker.Make(count - 50), JobWorker.Make(count - 1));
+        var neighbour = JobWorker.Make(count - 49);
+        await ExecuteAsync(worker.ArchivePath, $"DELETE FROM checkpoints WHERE sequence = {gone.Sequence}");
+        await ExecuteAsync(worker.ArchivePath, $"UPDATE checkpoints SET state = CAST(replace(CAST(state AS TEXT), 'step', 'stop') AS BLOB) WHERE sequence = {bent.Sequence}");
+        await ExecuteAsync(worker.ArchivePath, $"UPDATE checkpoints SET sequence = {swapped.Sequence + neighbour.Sequence} - sequence WHERE sequence IN ({swapped.Sequence}, {neighbour.Sequence})");
+        await ExecuteAsync(other, $"DELETE FROM checkpoints WHERE sequence = {extra.Sequence}");
+        worker["Jobs__Sources__other__Kind"] = "Sqlite";
+        worker["Jobs__Sources__other__Path"] = other;
+
+        var job = await worker.RunKilledAsync("verify", new { against = "other" }, count);
+
+        (await worker.FindingsAsync(job.GetProperty("id").GetString()!)).Order().ShouldBe(new[]
+        {
+            ("damaged", $"{bent.Key}"),
+            ("missing", $"{gone.Key}"),
+            ("missing-there", $"{extra.Key}"),
+            ("order", $"{swapped.Key}"),
+            ("order", $"{neighbour.Key}"),
+            ("state", $"{bent.Key}"),
+        }.Order());
+    }
+
+    [Fact]
+    public async Task DeadLetterRetry_Killed_ArchivesEachAndLeavesNone()
+    {
+        await using var worker = new JobWorker();
+        await using (var archive = worker.OpenArchive())
+        {
+            await archive.MigrateAsync(default);
+            foreach (var part in Enumerable.Range(0, count).Chunk(5000))
+            {
+                await archive.CommitAsync(new ArchiveBatch([], [.. part.Select(Letter)]), default);
+            }
+        }
+
+        await worker.RunKilledAsync("dead-letter-retry", new { all = true }, count);
+        await using var after = worker.OpenArchive();
+        await ShouldHoldAllAsync(after);
+        (await ((IJobStore)after).GetStatsAsync(default)).DeadLetters.ShouldBe(0);
+
+        static DeadLetter Letter(int i)
+        {
+            var c = JobWorker.Make(i);
+            var save = new SaveCheckpoint { Sequence = c.Sequence, Record = ByteString.CopyFrom(CheckpointCodec.Encode(c).Record.Span), Cached = true };
+            return new DeadLetter($"letter:{i}", "too large", CommandReader.SaveContentType, save.ToByteArray(), c.ExecutionId);
+        }
+    }
+
+    [Fact]
+    public async Task Replay_ToQueueKilled_SendsEachWithTheSameCommandId()
+    {
+        await using var worker = await FilledAsync();
+        UseServers(worker);
+        var queue = $"replay-{Guid.NewGuid():N}";
+        await using var connection = await new ConnectionFactory { Uri = new Uri(SharedServers.RabbitMq) }.CreateConnectionAsync();
+        await using var channel = await connection.CreateChannelAsync();
+        await channel.QueueDeclareAsync(queue, durable: true, exclusive: false, autoDelete: false);
+
+        await worker.RunKilledAsync("replay", new { to = $"queue:{queue}" }, count);
+
+        var commands = new Dictionary<string, byte[]>();
+        while (await channel.BasicGetAsync(queue, autoAck: true) is { } message)
+        {
+            var parsed = CheckpointCommands.Parser.ParseFrom(message.Body.Span);
+            if (commands.TryGetValue(parsed.CommandId, out var known))
+            {
+                known.ShouldBe(message.Body.ToArray());
+            }
+
+            commands[parsed.CommandId] = message.Body.ToArray();
+        }
+
+        await channel.QueueDeleteAsync(queue);
+        var saves = commands.Values.SelectMany(body => CheckpointCommands.Parser.ParseFrom(body).Saves).Select(save => save.Sequence).ToList();
+        saves.Order().ShouldBe(Enumerable.Range(0, count).Select(i => JobWorker.Make(i).Sequence));
+    }
+
+    [Fact]
+    public async Task Replay_ToCacheKilled_RedisHoldsAll()
+    {
+        await using var worker = await FilledAsync();
+        UseServers(worker);
+        await worker.RunKilledAsync("replay", new { to = "cache" }, count);
+        var verified = await worker.RunAsync("verify", new { against = "cache" });
+        verified.GetProperty("findings").GetInt64().ShouldBe(0);
+        verified.GetProperty("counts").GetProperty("compared").GetInt64().ShouldBe(count);
+        (await worker.Http.GetStringAsync("/stats")).ShouldContain("\"pending\":0");
+    }
+
+    private static void UseServers(JobWorker worker)
+    {
+        worker["ConnectionStrings__Redis"] = SharedServers.Redis;
+        worker["ConnectionStrings__RabbitMq"] = SharedServers.RabbitMq;
+        worker["Checkpoints__Prefix"] = $"t{Guid.NewGuid():N}"[..20];
+        worker["Checkpoints__ShardCount"] = "16";
+    }
+
+    private static async Task ExecuteAsync(string path, string sql)
+    {
+        await using var connection = new SqliteConnection($"Data Source={path};Pooling=False");
+        await connection.OpenAsync();
+        await using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        (await command.ExecuteNonQueryAsync()).ShouldBeGreaterThan(0);
+    }
+
+    private async Task<JobWorker> FilledAsync()
+    {
+        var worker = new JobWorker();
+        await using var archive = worker.OpenArchive();
+        await JobWorker.FillAsync(archive, count);
+        return worker;
+    }
+
+    private async Task ShouldHoldAllAsync(ICheckpointArchive archive)
+    {
+        var all = await JobWorker.ReadAsync(archive);
+        all.Count.ShouldBe(count);
+        for (var i = 0; i < count; i++)
+        {
+            var expected = JobWorker.Make(i);
+            JobWorker.ShouldEqual(all[expected.Key], expected);
+        }
+    }
+}
+
+/// <summary>With a set that every run has time for.</summary>
+public sealed class SmallJobKillTests() : JobKillTests(5000);
+
+/// <summary>With a large set.</summary>
+[Trait("Category", "Long")]
+public sealed class LargeJobKillTests() : JobKillTests(200_000);

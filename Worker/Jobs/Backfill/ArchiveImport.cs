@@ -1,0 +1,64 @@
+using System.Security.Cryptography;
+using AsyncCheckpoints.Worker.Storage;
+using Microsoft.Extensions.Options;
+
+namespace AsyncCheckpoints.Worker.Jobs.Backfill;
+
+/// <summary>
+/// Brings checkpoints whose sequence is fixed into the archive, by the way that every save takes: what is there with the
+/// same or a higher sequence stays, what a tombstone covers is discarded. So doing it again changes nothing.
+/// </summary>
+internal sealed class ArchiveImport(ICheckpointArchive archive, IOptions<CheckpointOptions> options)
+{
+    /// <summary>The largest state.</summary>
+    public int MaxStateBytes => options.Value.MaxStateBytes;
+
+    /// <summary>Archives.</summary>
+    /// <param name="checkpoints">The checkpoints.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    /// <returns>How many were inserted or replaced, and what the archive refused.</returns>
+    public async Task<(int Archived, IReadOnlyList<JobFinding> Refused)> WriteAsync(IReadOnlyList<Checkpoint> checkpoints, CancellationToken cancellationToken)
+    {
+        var saves = new List<ArchiveSave>(checkpoints.Count);
+        var refused = new List<JobFinding>();
+        foreach (var checkpoint in checkpoints)
+        {
+            if (checkpoint.Sequence is < 1 or > (1L << 53) - 1)
+            {
+                refused.Add(new JobFinding("refused", $"{checkpoint.Key}", $"The sequence is {checkpoint.Sequence}; 1 to 2^53 - 1 are allowed."));
+            }
+            else
+            {
+                saves.Add(new ArchiveSave(checkpoint, SHA256.HashData(checkpoint.State.Span), Uncached: false));
+            }
+        }
+
+        return (await CommitAsync(saves, refused, cancellationToken), refused);
+    }
+
+    // Halved until what the archive refuses stands alone.
+    private async Task<int> CommitAsync(List<ArchiveSave> saves, List<JobFinding> refused, CancellationToken cancellationToken)
+    {
+        if (saves.Count == 0)
+        {
+            return 0;
+        }
+
+        try
+        {
+            var commit = await archive.CommitAsync(new ArchiveBatch([new ArchiveCommand(null, saves, [])], []), cancellationToken);
+            return commit.Archived;
+        }
+        catch (Exception e) when (!TransientErrors.IsTransient(e))
+        {
+            if (saves.Count == 1)
+            {
+                refused.Add(new JobFinding("refused", $"{saves[0].Checkpoint.Key}", e.Message));
+                return 0;
+            }
+
+            var half = saves.Count / 2;
+            return await CommitAsync(saves[..half], refused, cancellationToken) + await CommitAsync(saves[half..], refused, cancellationToken);
+        }
+    }
+}

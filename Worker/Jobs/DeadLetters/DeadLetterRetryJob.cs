@@ -1,0 +1,13 @@
+using AsyncCheckpoints.Worker.Storage;
+
+namespace AsyncCheckpoints.Worker.Jobs.DeadLetters;
+
+/// <summary>Retries dead letters.</summary>
+internal sealed class DeadLetterRetryJob(IJobStore store, DeadLetterRetry retry) : DeadLetterJob(store)
+{
+    public override string Kind => "dead-letter-retry";
+
+    protected override string Past => "retried";
+
+    protected override Task<string?> HandleAsync(StoredDeadLetter letter, CancellationToken cancellationToken) => retry.TryAsync(letter, cancellationToken);
+}

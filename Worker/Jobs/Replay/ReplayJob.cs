@@ -1,0 +1,97 @@
+using System.Runtime.CompilerServices;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using AsyncCheckpoints.Contracts;
+using AsyncCheckpoints.Messaging;
+using AsyncCheckpoints.Worker.Jobs.Sources;
+using AsyncCheckpoints.Worker.Outbox;
+using AsyncCheckpoints.Worker.Storage;
+using Google.Protobuf;
+using WireFormat = AsyncCheckpoints.Contracts.WireFormat;
+
+namespace AsyncCheckpoints.Worker.Jobs.Replay;
+
+/// <summary>
+/// Re-sends archived checkpoints. To the cache: idempotent by sequence. As events: with the ids that they had. To a queue
+/// or exchange: as commands whose id derives from their content, so a worker at the other end that sees one twice
+/// ignores the second, and the sequences do so too.
+/// </summary>
+internal sealed class ReplayJob(ICheckpointArchive archive, ICheckpointBus bus, CacheWarming warming, ReplaySender sender) : IJobKind
+{
+    private const string Cache = "cache";
+    private const string Events = "events";
+
+    // A message to a queue stays small, as those of clients do.
+    private const int MaxMessageItems = 100;
+
+    public string Kind => "replay";
+
+    public void Validate(JsonElement arguments)
+    {
+        var parsed = JobJson.Arguments<ReplayArguments>(arguments);
+        parsed.Validate();
+        if (parsed.To is not (Cache or Events) && !ReplaySender.IsAddress(parsed.To))
+        {
+            throw new ArgumentException($"to is '{parsed.To}'; cache, events, queue:name and exchange:name are allowed.", nameof(ReplayArguments.To));
+        }
+
+        if (parsed is { To: Cache, SavedBefore: not null })
+        {
+            throw new ArgumentException("savedBefore does not work with cache, which holds the newest part of a stream; savedFrom is allowed.", nameof(ScanArguments.SavedBefore));
+        }
+    }
+
+    public IAsyncEnumerable<JobStep> RunAsync(JobContext context, CancellationToken cancellationToken)
+    {
+        var arguments = JobJson.Arguments<ReplayArguments>(context.Arguments);
+        return arguments.To == Cache ? warming.RunAsync(context, arguments, cancellationToken) : SendAsync(context, arguments, cancellationToken);
+    }
+
+    private async IAsyncEnumerable<JobStep> SendAsync(
+        JobContext context, ReplayArguments arguments, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await using var source = new ArchiveSource(archive, isOwned: false);
+        var isEvents = arguments.To == Events;
+        var total = context.Cursor is null && !arguments.HasInnerFilter() ? await source.CountAsync(arguments.Prefix(), cancellationToken) : null;
+
+        // What is saved meanwhile goes its own way.
+        var bounded = arguments with { SavedBefore = arguments.SavedBefore is { } before && before < context.CreatedAt ? before : context.CreatedAt };
+        var scan = new SourceScan(source, bounded, includeState: !isEvents);
+        await using var channel = isEvents ? null : await sender.OpenAsync(arguments.To!, cancellationToken);
+        await foreach (var batch in scan.ReadAsync(JobJson.Read<ScanCursor>(context.Cursor), context.BatchSize, cancellationToken))
+        {
+            foreach (var part in batch.Items.Chunk(MaxMessageItems))
+            {
+                if (channel is null)
+                {
+                    await bus.Publish(OutboxDelivery.EventsOf([.. part.Select(CommitPlan.ChangeOf)]), cancellationToken);
+                }
+                else
+                {
+                    await channel.SendAsync(CommandsOf(part), cancellationToken);
+                }
+            }
+
+            yield return new JobStep(JobJson.Write(batch.Cursor), batch.Items.Count) { Total = total, Counts = [("sent", batch.Items.Count)] };
+        }
+    }
+
+    private static CheckpointCommands CommandsOf(Checkpoint[] checkpoints)
+    {
+        var content = new StringBuilder();
+        var message = new CheckpointCommands { SchemaVersion = WireFormat.SchemaVersion };
+        foreach (var checkpoint in checkpoints)
+        {
+            content.Append(checkpoint.Key).Append('\u001F').Append(checkpoint.Sequence).Append('\n');
+            message.Saves.Add(new SaveCheckpoint
+            {
+                Sequence = checkpoint.Sequence,
+                Record = UnsafeByteOperations.UnsafeWrap(CheckpointCodec.Encode(checkpoint).Record),
+            });
+        }
+
+        message.CommandId = $"replay:{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(content.ToString())))}";
+        return message;
+    }
+}

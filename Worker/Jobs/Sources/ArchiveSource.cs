@@ -1,0 +1,32 @@
+using AsyncCheckpoints.Contracts;
+using AsyncCheckpoints.Worker.Storage;
+
+namespace AsyncCheckpoints.Worker.Jobs.Sources;
+
+/// <summary>An archive.</summary>
+/// <param name="archive">The archive.</param>
+/// <param name="isOwned">Whether it is closed with this.</param>
+internal sealed class ArchiveSource(ICheckpointArchive archive, bool isOwned) : ICheckpointSource
+{
+    public bool IsPartial => false;
+
+    public Task<IReadOnlyList<string>> FindExecutionsAsync(string prefix, string? after, int limit, CancellationToken cancellationToken) =>
+        archive.FindExecutionsAsync(prefix, after, limit, cancellationToken);
+
+    public async Task<SourcePage> FindAsync(CheckpointQuery query, ListPosition? after, long maxBytes, CancellationToken cancellationToken)
+    {
+        var page = await archive.FindAsync(query, null, after, maxBytes, cancellationToken);
+        return new SourcePage(page.Items, [], page.Items.Count > 0 ? ListPosition.Of(page.Items[^1]) : after, page.HasMore);
+    }
+
+    public async Task<Checkpoint?> LoadAsync(CheckpointKey key, CancellationToken cancellationToken)
+    {
+        var query = new CheckpointQuery { ExecutionId = key.ExecutionId, Namespace = key.Namespace, Limit = 1 };
+        return await archive.FindAsync(query, key.Id, null, long.MaxValue, cancellationToken) is { Items: [var found, ..] } ? found : null;
+    }
+
+    public async Task<long?> CountAsync(string prefix, CancellationToken cancellationToken) =>
+        archive is IJobStore store ? await store.CountCheckpointsAsync(prefix, cancellationToken) : null;
+
+    public ValueTask DisposeAsync() => isOwned && archive is IAsyncDisposable disposable ? disposable.DisposeAsync() : default;
+}

@@ -1,0 +1,70 @@
+using AsyncCheckpoints.Caching;
+using AsyncCheckpoints.Contracts;
+using AsyncCheckpoints.Saving;
+using AsyncCheckpoints.Worker.Storage;
+
+namespace AsyncCheckpoints.Worker.Jobs.Sources;
+
+/// <summary>This installation's cache: Redis.</summary>
+internal sealed class CacheSource(CacheLink cache, int maxStateBytes) : ICheckpointSource
+{
+    // The cache has no bound in bytes.
+    private const int PageSize = 100;
+
+    public bool IsPartial => true;
+
+    public async Task<IReadOnlyList<string>> FindExecutionsAsync(string prefix, string? after, int limit, CancellationToken cancellationToken) =>
+        await cache.CallAsync(
+            static (cache, call, cancellationToken) => cache.ListExecutionsAsync(call.Prefix, call.After, call.Limit, cancellationToken),
+            (Prefix: prefix, After: after, Limit: limit),
+            cancellationToken);
+
+    public async Task<SourcePage> FindAsync(CheckpointQuery query, ListPosition? after, long maxBytes, CancellationToken cancellationToken)
+    {
+        var limit = Math.Min(query.Limit, PageSize);
+        var found = await cache.CallAsync(
+            static (cache, call, cancellationToken) => cache.ListAsync(call.Query, call.After, cancellationToken),
+            (Query: query with { Limit = limit }, After: after),
+            cancellationToken);
+        var items = new List<Checkpoint>(found.Count);
+        var problems = new List<JobFinding>();
+        foreach (var cached in found)
+        {
+            after = Read(query, cached, items, problems);
+        }
+
+        return new SourcePage(items, problems, after, found.Count == limit);
+    }
+
+    public async Task<Checkpoint?> LoadAsync(CheckpointKey key, CancellationToken cancellationToken)
+    {
+        var read = await cache.CallAsync(static (cache, key, cancellationToken) => cache.LoadAsync(key, cancellationToken), key, cancellationToken);
+        return read.Status == CacheReadStatus.Found
+            ? CheckpointCodec.Decode(read.Checkpoint.Record.Span, read.Checkpoint.Sequence, maxStateBytes)
+            : null;
+    }
+
+    public Task<long?> CountAsync(string prefix, CancellationToken cancellationToken) => Task.FromResult<long?>(null);
+
+    public ValueTask DisposeAsync() => default;
+
+    private ListPosition Read(CheckpointQuery query, CachedCheckpoint cached, List<Checkpoint> items, List<JobFinding> problems)
+    {
+        // Behind whatever else has the same sequence, should even the key be unreadable.
+        var position = new ListPosition(cached.Sequence, char.ConvertFromUtf32(0x10FFFF), "");
+        try
+        {
+            var fields = CheckpointCodec.Parse(cached.Record.Span);
+            position = new ListPosition(cached.Sequence, fields.Namespace, fields.Id);
+            items.Add(query.IncludeState
+                ? CheckpointCodec.Decode(fields, cached.Sequence, maxStateBytes)
+                : CheckpointCodec.DecodeHeader(fields, cached.Sequence, maxStateBytes));
+        }
+        catch (CheckpointFormatException e)
+        {
+            problems.Add(new JobFinding("unreadable", $"{query.ExecutionId}/{position.Namespace}/{position.Id}", e.Message));
+        }
+
+        return position;
+    }
+}

@@ -1,0 +1,109 @@
+using System.Runtime.CompilerServices;
+using AsyncCheckpoints.Contracts;
+using AsyncCheckpoints.Worker.Storage;
+
+namespace AsyncCheckpoints.Worker.Jobs.Sources;
+
+/// <summary>Where a scan stands: behind a position of an execution, or behind all of it.</summary>
+/// <param name="Execution">The execution.</param>
+/// <param name="Position">Where in it, as a token; null: behind all of it.</param>
+internal sealed record ScanCursor(string Execution, string? Position);
+
+/// <summary>A batch of a scan.</summary>
+/// <param name="Items">The checkpoints, execution by execution, each oldest first.</param>
+/// <param name="Problems">What could not be read.</param>
+/// <param name="Cursor">Where the next one starts.</param>
+internal sealed record ScanBatch(IReadOnlyList<Checkpoint> Items, IReadOnlyList<JobFinding> Problems, ScanCursor Cursor);
+
+/// <summary>Reads a source from end to end in batches, from any cursor on.</summary>
+internal sealed class SourceScan(ICheckpointSource source, ScanArguments arguments, bool includeState)
+{
+    private const int ExecutionPageSize = 500;
+    private const int MaxExecutionsInBatch = 2000;
+    private const long MaxBytes = 8 * 1024 * 1024;
+
+    /// <summary>All executions behind one.</summary>
+    /// <param name="source">The source.</param>
+    /// <param name="arguments">Which.</param>
+    /// <param name="after">The one behind which to start.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    public static async IAsyncEnumerable<string> ExecutionsAsync(
+        ICheckpointSource source, ScanArguments arguments, string? after, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        if (arguments.Execution is { } one)
+        {
+            if (after is null)
+            {
+                yield return one;
+            }
+
+            yield break;
+        }
+
+        while (true)
+        {
+            var page = await source.FindExecutionsAsync(arguments.Prefix(), after, ExecutionPageSize, cancellationToken);
+            foreach (var execution in page)
+            {
+                yield return execution;
+            }
+
+            if (page.Count < ExecutionPageSize)
+            {
+                yield break;
+            }
+
+            after = page[^1];
+        }
+    }
+
+    /// <summary>Reads.</summary>
+    /// <param name="from">Where to start; null: at the start.</param>
+    /// <param name="batchSize">Checkpoints in a batch.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    public async IAsyncEnumerable<ScanBatch> ReadAsync(ScanCursor? from, int batchSize, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var (items, problems, bytes, executions) = (new List<Checkpoint>(), new List<JobFinding>(), 0L, 0);
+        ScanCursor? cursor = null;
+        await foreach (var execution in FromAsync(from, cancellationToken))
+        {
+            var position = execution == from?.Execution && from.Position is { } token ? ListPosition.FromToken(token) : (ListPosition?)null;
+            bool hasMore;
+            executions++;
+            do
+            {
+                var limit = Math.Clamp(batchSize - items.Count, 1, CheckpointQuery.MaxLimit);
+                var page = await source.FindAsync(arguments.Query(execution, includeState, limit), position, MaxBytes, cancellationToken);
+                items.AddRange(page.Items);
+                problems.AddRange(page.Problems);
+                bytes += includeState ? page.Items.Sum(item => (long)item.State.Length) : 0;
+                (position, hasMore) = (page.Last, page.HasMore);
+                cursor = new ScanCursor(execution, hasMore ? position!.Value.ToToken() : null);
+                if (items.Count >= batchSize || bytes >= MaxBytes || executions >= MaxExecutionsInBatch)
+                {
+                    yield return new ScanBatch(items, problems, cursor);
+                    (items, problems, bytes, executions, cursor) = ([], [], 0, 0, null);
+                }
+            }
+            while (hasMore);
+        }
+
+        if (cursor is not null)
+        {
+            yield return new ScanBatch(items, problems, cursor);
+        }
+    }
+
+    private async IAsyncEnumerable<string> FromAsync(ScanCursor? from, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        if (from is { Position: not null })
+        {
+            yield return from.Execution;
+        }
+
+        await foreach (var execution in ExecutionsAsync(source, arguments, from?.Execution, cancellationToken))
+        {
+            yield return execution;
+        }
+    }
+}

@@ -1,0 +1,91 @@
+using System.Runtime.CompilerServices;
+using System.Text.Json;
+using AsyncCheckpoints.Contracts;
+using AsyncCheckpoints.Worker.Jobs.Sources;
+using AsyncCheckpoints.Worker.Storage;
+
+namespace AsyncCheckpoints.Worker.Jobs.Verify;
+
+/// <summary>
+/// Compares the archive with its own checksums, and with the cache or another archive: which checkpoints there are, their
+/// order, the SHA-256 of every state, the other fields. What was saved after the job was added does not count, and what
+/// differs is looked at a second time, so saves and deletions may go on. It changes nothing.
+/// </summary>
+internal sealed class VerifyJob(ICheckpointArchive archive, IJobStore hashes, SourceFactory sources) : IJobKind
+{
+    public string Kind => "verify";
+
+    public void Validate(JsonElement arguments)
+    {
+        var parsed = JobJson.Arguments<VerifyArguments>(arguments);
+        parsed.Validate();
+        if (parsed.HasInnerFilter())
+        {
+            throw new ArgumentException("Whole executions are compared; execution and executionPrefix are allowed.", nameof(arguments));
+        }
+
+        if (parsed.Against is { } name)
+        {
+            sources.Validate(name, isForeignAllowed: false);
+        }
+    }
+
+    public async IAsyncEnumerable<JobStep> RunAsync(JobContext context, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        Validate(context.Arguments);
+        var arguments = JobJson.Arguments<VerifyArguments>(context.Arguments);
+        await using var left = new ArchiveSource(archive, isOwned: false);
+        await using var right = arguments.Against is { } name ? sources.Open(name) : null;
+        var total = context.Cursor is null ? await left.CountAsync(arguments.Prefix(), cancellationToken) : null;
+        var comparison = new ExecutionComparison(left, right, hashes, CheckpointCodec.ToMicroseconds(context.CreatedAt));
+        var (done, counts, findings, executions, last) = (0, new Dictionary<string, long>(), new List<JobFinding>(), 0, context.Cursor);
+        await foreach (var execution in MergedAsync(left, right, arguments, context.Cursor, cancellationToken))
+        {
+            var result = await comparison.CompareAsync(execution, cancellationToken);
+            executions++;
+            last = execution;
+            done += result.Checked;
+            findings.AddRange(result.Findings);
+            Add(counts, "checked", result.Checked);
+            Add(counts, "compared", result.Compared);
+            foreach (var finding in result.Findings)
+            {
+                Add(counts, finding.Kind, 1);
+            }
+
+            if (done >= context.BatchSize || executions >= context.BatchSize)
+            {
+                yield return StepOf();
+                (done, counts, findings, executions) = (0, [], [], 0);
+            }
+        }
+
+        yield return StepOf();
+
+        JobStep StepOf() => new(last, done) { Total = total, Counts = [.. counts.Select(pair => (pair.Key, pair.Value))], Findings = findings };
+    }
+
+    private static void Add(Dictionary<string, long> counts, string name, long count) => counts[name] = counts.GetValueOrDefault(name) + count;
+
+    // Both sides list in UTF-8 byte order.
+    private static async IAsyncEnumerable<string> MergedAsync(
+        ICheckpointSource left, ICheckpointSource? right, VerifyArguments arguments, string? after, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await using var a = SourceScan.ExecutionsAsync(left, arguments, after, cancellationToken).GetAsyncEnumerator(cancellationToken);
+        await using var b = (right is null ? Empty() : SourceScan.ExecutionsAsync(right, arguments, after, cancellationToken)).GetAsyncEnumerator(cancellationToken);
+        var (hasA, hasB) = (await a.MoveNextAsync(), await b.MoveNextAsync());
+        while (hasA || hasB)
+        {
+            var order = !hasA ? 1 : !hasB ? -1 : ListPosition.CompareUtf8(a.Current, b.Current);
+            yield return order <= 0 ? a.Current : b.Current;
+            hasA = order <= 0 ? await a.MoveNextAsync() : hasA;
+            hasB = order >= 0 ? await b.MoveNextAsync() : hasB;
+        }
+    }
+
+    private static async IAsyncEnumerable<string> Empty()
+    {
+        await Task.CompletedTask;
+        yield break;
+    }
+}
