@@ -2,7 +2,7 @@ export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help build test chaos lint bench bench-micro run run-production up down demo clean
+.PHONY: help build test test-long chaos lint bench bench-micro run run-production up down demo clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -12,6 +12,9 @@ build: ## Build everything
 
 test: ## Start what the tests need and run them all
 	infra/test.sh
+
+test-long: ## The tests that take long: jobs killed on their way through 200,000 checkpoints
+	infra/test.sh --filter Category=Long
 
 chaos: ## Random faults under load, from a seed (SEED=1 MINUTES=10); not a part of make test
 	infra/chaos.sh $(SEED) $(MINUTES)
