@@ -22,7 +22,14 @@ internal static class RabbitMqTopology
     /// <param name="names">The names.</param>
     public static void Configure(IRabbitMqBusFactoryConfigurator bus, Uri uri, QueueNames names)
     {
-        bus.Host(uri, host => host.Heartbeat(TimeSpan.FromSeconds(10)));
+        bus.Host(uri, host =>
+        {
+            host.Heartbeat(TimeSpan.FromSeconds(10));
+
+            // The most that RabbitMQ takes. A message above the client's limit would end its connection, come again and hold
+            // up all behind it; one that can be read is refused with a reason.
+            host.MaxMessageSize(512 * 1024 * 1024);
+        });
         UseProtobuf(bus);
         bus.Message<CheckpointEvents>(message => message.SetEntityName(names.Events));
         UseExchange<CheckpointCommands>(bus, names.Commands, message =>
