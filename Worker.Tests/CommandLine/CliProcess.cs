@@ -1,0 +1,44 @@
+using System.Diagnostics;
+using AsyncCheckpoints.Tests.Servers;
+
+namespace AsyncCheckpoints.Tests.CommandLine;
+
+/// <summary>The program with a verb, in a pipe.</summary>
+internal static class CliProcess
+{
+    public sealed record Result(int ExitCode, string Output, string Error);
+
+    public static Task<Result> RunAsync(params string[] arguments) => RunAsync(arguments, null);
+
+    public static async Task<Result> RunAsync(string[] arguments, IReadOnlyDictionary<string, string?>? environment, string? input = null, CancellationToken interrupt = default)
+    {
+        var host = Environment.ProcessPath is { } path && Path.GetFileNameWithoutExtension(path) == "dotnet" ? path : "dotnet";
+        string[] command = [.. ParentDeath.Wrapper, host, Path.Combine(AppContext.BaseDirectory, "AsyncCheckpoints.Worker.dll"), .. arguments];
+        var start = new ProcessStartInfo(command[0], command[1..])
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        foreach (var name in start.Environment.Keys.Where(name => name.StartsWith("ConnectionStrings", StringComparison.OrdinalIgnoreCase)).ToList())
+        {
+            start.Environment.Remove(name);
+        }
+
+        foreach (var (name, value) in environment ?? new Dictionary<string, string?>())
+        {
+            start.Environment[name] = value;
+        }
+
+        using var process = new Process { StartInfo = start };
+        await ParentDeath.RunAsync(process.Start);
+        await process.StandardInput.WriteAsync(input);
+        process.StandardInput.Close();
+        using var interruption = interrupt.Register(() => Process.Start("kill", ["-INT", $"{process.Id}"]));
+        using var timeout = new CancellationTokenSource(Pipeline.Deployment.Patience);
+        var output = process.StandardOutput.ReadToEndAsync(timeout.Token);
+        var error = process.StandardError.ReadToEndAsync(timeout.Token);
+        await process.WaitForExitAsync(timeout.Token);
+        return new Result(process.ExitCode, await output, await error);
+    }
+}

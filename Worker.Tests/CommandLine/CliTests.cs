@@ -1,0 +1,190 @@
+using System.Globalization;
+using System.Net.Http.Json;
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using AsyncCheckpoints.Tests.Jobs;
+using Shouldly;
+using Xunit;
+
+namespace AsyncCheckpoints.Tests.CommandLine;
+
+/// <summary>A worker with two checkpoints of a demo execution, beside those of its archive.</summary>
+public sealed class CliHost : IAsyncLifetime
+{
+    internal JobWorker Worker { get; } = new();
+
+    public async Task InitializeAsync()
+    {
+        await using (var archive = Worker.OpenArchive())
+        {
+            await JobWorker.FillAsync(archive, 100);
+        }
+
+        await Worker.StartAsync();
+        foreach (var (id, state) in new[] { ("first", """{"step":1,"list":[1,2],"gone":true}"""), ("second", """{"step":2,"list":[1,2,3]}""") })
+        {
+            using var content = new StringContent(state);
+            content.Headers.ContentType = new("application/json");
+            var path = $"/executions/demo/checkpoints/{id}?node=plan&createdAt=2026-01-02T03:04:05Z{(id == "second" ? "&parentId=first" : "")}";
+            (await Worker.Http.PutAsync(path, content)).EnsureSuccessStatusCode();
+        }
+    }
+
+    public async Task DisposeAsync() => await Worker.DisposeAsync();
+}
+
+public sealed class CliTests(CliHost host) : IClassFixture<CliHost>
+{
+    private string Url => host.Worker.Http.BaseAddress!.ToString();
+
+    [Fact]
+    public async Task GetAndLatest_WriteTheStateByteForByte()
+    {
+        (await RunAsync("get", "demo", "first")).ShouldBe("""{"step":1,"list":[1,2],"gone":true}""");
+        (await RunAsync("latest", "demo")).ShouldBe("""{"step":2,"list":[1,2,3]}""");
+        var json = JsonElement.Parse(await RunAsync("latest", "demo", "--json"));
+        json.GetProperty("id").GetString().ShouldBe("second");
+        json.GetProperty("parentId").GetString().ShouldBe("first");
+    }
+
+    [Fact]
+    public async Task List_Plain_IsColumnsWithTabs() => Masked(await RunAsync("list", "demo")).ShouldBe(
+        """
+        second		<n>	plan	first	2026-01-02T03:04:05+00:00
+        first		<n>	plan	-	2026-01-02T03:04:05+00:00
+
+        """);
+
+    [Fact]
+    public async Task List_Json_IsOneObjectALine() => Masked(await RunAsync("list", "demo", "--json", "--limit", "1")).ShouldBe(
+        """
+        {"executionId":"demo","namespace":"","id":"second","parentId":"first","sequence":<n>,"node":"plan","version":0,"contentType":"application/json","createdAt":"2026-01-02T03:04:05+00:00","metadata":null}
+
+        """);
+
+    [Fact]
+    public async Task List_WithoutExecution_ListsExecutions()
+    {
+        (await RunAsync("list", "--prefix", "e-")).ShouldBe("e-000000\ne-000001\n");
+        (await RunAsync("list", "--prefix", "e-", "--limit", "1", "--json")).ShouldBe("{\"executionId\":\"e-000000\"}\n");
+    }
+
+    [Fact]
+    public async Task Diff_TwoStates_ListsMembersAndEndsWith4()
+    {
+        (await RunAsync(4, "diff", "demo", "first", "second")).ShouldBe("state.step\t1\t2\nstate.list[2]\t-\t3\nstate.gone\ttrue\t-\n");
+        (await RunAsync(4, "diff", "demo", "first", "second", "--json")).Split('\n')[0].ShouldBe("""{"path":"state.step","first":"1","second":"2"}""");
+        (await RunAsync(0, "diff", "demo", "first", "first")).ShouldBe("");
+    }
+
+    [Fact]
+    public async Task Verify_Plain_WritesProgressApartFromTheResult()
+    {
+        var result = await CliProcess.RunAsync("verify", "--prefix", "e-", "--url", Url);
+        result.ExitCode.ShouldBe(0, result.Error);
+        Regex.Replace(result.Output, "^[0-9a-f]{32}", "<id>").ShouldBe("<id>\tverify\tcompleted\t100/100\tfindings=0\tchecked=100 compared=0\t-\n");
+    }
+
+    [Fact]
+    public async Task Verify_Json_IsTheJob()
+    {
+        var job = JsonElement.Parse(await RunAsync("verify", "--prefix", "e-", "--json"));
+        job.GetProperty("state").GetString().ShouldBe("completed");
+        job.GetProperty("counts").GetRawText().ShouldBe("""{"checked":100,"compared":0}""");
+    }
+
+    [Fact]
+    public async Task ExportThenImport_RoundTrips()
+    {
+        var file = Path.Combine(host.Worker.Folder, "out.jsonl.gz");
+        (await CliProcess.RunAsync("export", file, "--execution", "demo", "--url", Url)).Error.ShouldBe("exported 2 checkpoints\n");
+        var lines = (await RunAsync("export", "--execution", "demo")).Replace("\"executionId\":\"demo\"", "\"executionId\":\"copy\"", StringComparison.Ordinal);
+        var imported = await CliProcess.RunAsync(["import", "--url", Url, "--json"], null, lines);
+        (imported.ExitCode, imported.Error).ShouldBe((0, "{\"imported\":2}\n"));
+        (await RunAsync("latest", "copy")).ShouldBe("""{"step":2,"list":[1,2,3]}""");
+        (await CliProcess.RunAsync("import", file, "--url", Url)).Error.ShouldBe("imported 2 checkpoints\n");
+    }
+
+    [Fact]
+    public async Task Jobs_DetachedListedWatchedCancelled()
+    {
+        var job = JsonElement.Parse(await RunAsync("verify", "--prefix", "e-", "--rate", "1", "--detach", "--json")).GetProperty("id").GetString()!;
+        (await RunAsync("jobs", "list", "--json")).ShouldContain(job);
+        (await RunAsync("jobs", "cancel", job)).ShouldStartWith(job);
+        (await RunAsync(130, "jobs", "watch", job)).ShouldContain("\tcancelled\t");
+        (await RunAsync("jobs", "show", job)).ShouldContain("\tverify\t");
+    }
+
+    [Fact]
+    public async Task Interrupted_Job_IsCancelledToo()
+    {
+        using var interrupt = new CancellationTokenSource();
+        var running = CliProcess.RunAsync(["verify", "--rate", "1", "--prefix", "e-0000", "--url", Url], null, null, interrupt.Token);
+        string? id = null;
+        await Pipeline.Deployment.UntilAsync(
+            async () =>
+            {
+                var jobs = await host.Worker.Http.GetFromJsonAsync<JsonElement>("/jobs?limit=1000");
+                id = jobs.GetProperty("items").EnumerateArray()
+                    .Where(item => item.GetProperty("arguments").GetRawText().Contains("e-0000\"", StringComparison.Ordinal))
+                    .Select(item => item.GetProperty("id").GetString()).FirstOrDefault();
+                return id is not null;
+            },
+            "the job was added");
+        await Task.Delay(500);
+        await interrupt.CancelAsync();
+        (await running).ExitCode.ShouldBe(130);
+        (await host.Worker.WaitAsync(id!)).GetProperty("state").GetString().ShouldBe("cancelled");
+    }
+
+    [Fact]
+    public async Task DeadLetters_None_ListsNothing()
+    {
+        (await RunAsync("dead-letters", "list")).ShouldBe("");
+        (await RunAsync(3, "dead-letters", "show", "9")).ShouldBe("");
+        (await RunAsync("dead-letters", "retry", "--all")).ShouldContain("dead-letter-retry\tcompleted");
+    }
+
+    [Theory]
+    [InlineData(2, "nothing")]
+    [InlineData(2, "get", "demo")]
+    [InlineData(2, "list", "--no-such-option")]
+    [InlineData(3, "get", "demo", "none")]
+    [InlineData(3, "jobs", "show", "none")]
+    [InlineData(1, "replay", "nowhere")]
+    [InlineData(1, "backfill", "nowhere")]
+    [InlineData(0, "--help")]
+    [InlineData(0, "serve", "--help")]
+    public async Task ExitCodes_AreAsDocumented(int code, params string[] arguments) =>
+        (await CliProcess.RunAsync(arguments, new Dictionary<string, string?> { ["CHECKPOINTS_URL"] = Url })).ExitCode.ShouldBe(code);
+
+    [Fact]
+    public async Task NoWorker_SaysSoAndEndsWith5()
+    {
+        var result = await CliProcess.RunAsync("list", "--url", "http://127.0.0.1:9");
+        (result.ExitCode, result.Output).ShouldBe((5, ""));
+        result.Error.ShouldContain("No worker answers");
+    }
+
+    [Fact]
+    public async Task Suggest_CompletesVerbs() => (await CliProcess.RunAsync("[suggest:2]", "re")).Output.Split('\n').ShouldContain("replay");
+
+    [Fact]
+    public async Task Migrate_NewFile_ThenNothingToDo()
+    {
+        var folder = Directory.CreateDirectory(Path.Combine(host.Worker.Folder, "migrated")).FullName;
+        (await CliProcess.RunAsync("migrate", $"--Worker:DataPath={folder}")).Output.ShouldMatch("^sqlite\t[1-9]+ migrations were applied\n$");
+        (await CliProcess.RunAsync("migrate", "--json", $"--Worker:DataPath={folder}")).Output.ShouldBe("{\"archive\":\"sqlite\",\"applied\":0}\n");
+    }
+
+    private static string Masked(string text) => Regex.Replace(text, "[0-9]{16}", "<n>");
+
+    private Task<string> RunAsync(params string[] arguments) => RunAsync(0, arguments);
+
+    private async Task<string> RunAsync(int code, params string[] arguments)
+    {
+        var result = await CliProcess.RunAsync([.. arguments, "--url", Url]);
+        result.ExitCode.ShouldBe(code, string.Create(CultureInfo.InvariantCulture, $"{result.Output}{result.Error}"));
+        return result.Output;
+    }
+}

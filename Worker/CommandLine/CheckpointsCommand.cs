@@ -1,0 +1,82 @@
+using System.CommandLine;
+
+namespace AsyncCheckpoints.Worker.CommandLine;
+
+/// <summary>
+/// The program's verbs. Without one, or with nothing but settings ("--urls=…", "--Worker:DataPath=…"), it serves, so that
+/// <c>dotnet run --project Worker</c> is the worker.
+/// </summary>
+internal static class CheckpointsCommand
+{
+    /// <summary>Runs a command line.</summary>
+    /// <param name="args">The arguments.</param>
+    /// <param name="serve">Runs the worker with settings.</param>
+    /// <returns>The exit code: <see cref="ExitCodes"/>.</returns>
+    public static async Task<int> RunAsync(string[] args, Func<string[], Task> serve)
+    {
+        if (args.Length == 0 || IsSetting(args[0]) || (args[0] == "serve" && !args[1..].Any(IsHelp)))
+        {
+            // Not through the parser: the host has its own way with signals, and more patience.
+            await serve(args is ["serve", ..] ? args[1..] : args);
+            return ExitCodes.Done;
+        }
+
+        var root = Create(serve);
+        var result = root.Parse(args);
+        if (result.Errors.Count > 0)
+        {
+            foreach (var error in result.Errors)
+            {
+                await Console.Error.WriteLineAsync(error.Message);
+            }
+
+            await Console.Error.WriteLineAsync("Try --help.");
+            return ExitCodes.Usage;
+        }
+
+        try
+        {
+            // A second Ctrl-C, or two seconds, end what does not listen to the first.
+            return await result.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromSeconds(2) });
+        }
+        catch (OperationCanceledException)
+        {
+            await Console.Error.WriteLineAsync("Cancelled.");
+            return ExitCodes.Cancelled;
+        }
+        catch (Exception e)
+        {
+            await Console.Error.WriteLineAsync(e.Message);
+            return e is CommandException command ? command.ExitCode : e is HttpRequestException ? ExitCodes.Unreachable : ExitCodes.Failed;
+        }
+    }
+
+    /// <summary>All verbs.</summary>
+    /// <param name="serve">Runs the worker with settings.</param>
+    public static RootCommand Create(Func<string[], Task> serve)
+    {
+        var root = new RootCommand("Durable checkpoints: the worker, and what it takes to operate it. Without a verb it serves.");
+        var serving = new Command("serve", "Run the worker. What follows are settings, such as --urls=http://127.0.0.1:8470.") { TreatUnmatchedTokensAsErrors = false };
+        serving.SetAction((result, _) => serve([.. result.UnmatchedTokens]));
+        root.Add(serving);
+        root.Add(CheckpointVerbs.Get());
+        root.Add(CheckpointVerbs.Latest());
+        root.Add(CheckpointVerbs.List());
+        root.Add(CheckpointVerbs.Diff());
+        root.Add(TransferVerbs.Export());
+        root.Add(TransferVerbs.Import());
+        root.Add(JobVerbs.Replay());
+        root.Add(JobVerbs.Backfill());
+        root.Add(JobVerbs.Verify());
+        root.Add(JobVerbs.Retention());
+        root.Add(JobVerbs.Jobs());
+        root.Add(DeadLetterVerbs.DeadLetters());
+        root.Add(MaintenanceVerbs.Migrate());
+        root.Add(MaintenanceVerbs.Doctor());
+        return root;
+    }
+
+    private static bool IsSetting(string argument) => argument.StartsWith('-') && argument != "--version" && !IsHelp(argument);
+
+    private static bool IsHelp(string argument) => argument is "-h" or "-?" or "--help";
+}

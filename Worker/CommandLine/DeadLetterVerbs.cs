@@ -1,0 +1,73 @@
+using System.CommandLine;
+
+namespace AsyncCheckpoints.Worker.CommandLine;
+
+/// <summary>The verb for dead letters.</summary>
+internal static class DeadLetterVerbs
+{
+    public static Command DeadLetters()
+    {
+        var command = new Command("dead-letters", "List, show, retry and discard what could not be archived.");
+        var (url, json) = (SharedOptions.Url(), SharedOptions.Json());
+        url.Recursive = true;
+        json.Recursive = true;
+        command.Add(url);
+        command.Add(json);
+        var limit = new Option<int>("--limit") { Description = "The most lines.", DefaultValueFactory = _ => 50 };
+        var list = new Command("list", "List dead letters, newest first.") { limit };
+        list.SetAction(async (result, cancellationToken) =>
+        {
+            using var worker = new WorkerClient(result.GetValue(url)!);
+            var left = result.GetValue(limit);
+            await foreach (var letter in worker.ListAsync($"dead-letters?limit={Math.Clamp(left, 1, 500)}", "items", cancellationToken))
+            {
+                if (left-- <= 0)
+                {
+                    break;
+                }
+
+                if (result.GetValue(json))
+                {
+                    Terminal.WriteJson(letter);
+                }
+                else
+                {
+                    Terminal.WriteColumns(
+                        Terminal.Text(letter, "id"), Terminal.Text(letter, "createdAt"), Terminal.Text(letter, "executionId"), Terminal.Text(letter, "bodyBytes"),
+                        Terminal.Text(letter, "reason"));
+                }
+            }
+
+            return ExitCodes.Done;
+        });
+        var shown = new Argument<long>("id") { Description = "The letter." };
+        var show = new Command("show", "Show a dead letter, with its body in base64.") { shown };
+        show.SetAction(async (result, cancellationToken) =>
+        {
+            using var worker = new WorkerClient(result.GetValue(url)!);
+            Terminal.WriteJson(await worker.GetAsync($"dead-letters/{result.GetValue(shown)}", cancellationToken));
+            return ExitCodes.Done;
+        });
+        command.Add(list);
+        command.Add(show);
+        command.Add(Many("retry", "Try dead letters again.", "dead-letter-retry"));
+        command.Add(Many("discard", "Remove dead letters for good.", "dead-letter-discard"));
+        return command;
+
+        Command Many(string name, string description, string kind)
+        {
+            var ids = new Argument<long[]>("ids") { Description = "The letters.", Arity = ArgumentArity.ZeroOrMore };
+            var all = new Option<bool>("--all") { Description = "All of them." };
+            var reason = new Option<string?>("--reason") { Description = "Those whose reason has this in it." };
+            var many = new Command(name, description) { ids, all, reason, SharedOptions.Rate() };
+            many.SetAction(async (result, cancellationToken) =>
+            {
+                using var worker = new WorkerClient(result.GetValue(url)!);
+                var chosen = result.GetValue(ids) is { Length: > 0 } some ? some : null;
+                var arguments = new { ids = chosen, all = result.GetValue(all), reason = result.GetValue(reason) };
+                return await JobWatch.RunAsync(worker, kind, arguments, result.GetValue<int?>("--rate"), false, result.GetValue(json), cancellationToken);
+            });
+            return many;
+        }
+    }
+}

@@ -1,0 +1,138 @@
+using System.Globalization;
+using System.Text.Json;
+using Spectre.Console;
+
+namespace AsyncCheckpoints.Worker.CommandLine;
+
+/// <summary>
+/// Starts a job and follows it: a bar on a terminal, a line when it has got on in a pipe. Ctrl-C cancels the job, too.
+/// </summary>
+internal static class JobWatch
+{
+    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan GoodbyeTimeout = TimeSpan.FromSeconds(5);
+
+    /// <summary>Runs a job.</summary>
+    /// <returns>The exit code.</returns>
+    public static async Task<int> RunAsync(
+        WorkerClient worker, string kind, object arguments, int? rate, bool detach, bool json, CancellationToken cancellationToken)
+    {
+        var job = await worker.PostAsync("jobs", new { kind, arguments, itemsPerSecond = rate }, cancellationToken);
+        if (detach)
+        {
+            Write(job, json);
+            return ExitCodes.Done;
+        }
+
+        return await FollowAsync(worker, job.GetProperty("id").GetString()!, json, cancellationToken);
+    }
+
+    /// <summary>Follows a job to its end.</summary>
+    /// <returns>The exit code.</returns>
+    public static async Task<int> FollowAsync(WorkerClient worker, string id, bool json, CancellationToken cancellationToken)
+    {
+        JsonElement job;
+        try
+        {
+            job = json || !Terminal.IsInteractive
+                ? await PollAsync(worker, id, json ? null : WriteProgress, cancellationToken)
+                : await WithBarAsync(worker, id, cancellationToken);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            using var goodbye = new CancellationTokenSource(GoodbyeTimeout);
+            await worker.PostAsync($"jobs/{id}/cancel", null, goodbye.Token);
+            throw;
+        }
+
+        await foreach (var finding in worker.ListAsync($"jobs/{id}/findings?limit=1000", "items", cancellationToken))
+        {
+            if (json)
+            {
+                Terminal.WriteJson(finding);
+            }
+            else
+            {
+                Terminal.WriteColumns(Terminal.Text(finding, "kind"), Terminal.Text(finding, "subject"), Terminal.Text(finding, "detail"));
+            }
+        }
+
+        Write(job, json);
+        return job.GetProperty("state").GetString() switch
+        {
+            "completed" => job.GetProperty("findings").GetInt64() > 0 ? ExitCodes.Findings : ExitCodes.Done,
+            "cancelled" => ExitCodes.Cancelled,
+            _ => ExitCodes.Failed,
+        };
+    }
+
+    /// <summary>A job as a line.</summary>
+    public static void Write(JsonElement job, bool json)
+    {
+        if (json)
+        {
+            Terminal.WriteJson(job);
+            return;
+        }
+
+        var counts = string.Join(' ', job.GetProperty("counts").EnumerateObject().Select(count => $"{count.Name}={count.Value}"));
+        Terminal.WriteColumns(
+            Terminal.Text(job, "id"), Terminal.Text(job, "kind"), Terminal.Text(job, "state"), $"{Terminal.Text(job, "done")}/{Terminal.Text(job, "total")}",
+            $"findings={Terminal.Text(job, "findings")}", counts.Length > 0 ? counts : "-", Terminal.Text(job, "error"));
+    }
+
+    private static async Task<JsonElement> PollAsync(WorkerClient worker, string id, Action<JsonElement>? report, CancellationToken cancellationToken)
+    {
+        var last = -1L;
+        while (true)
+        {
+            var job = await worker.GetAsync($"jobs/{id}", cancellationToken);
+            if (job.GetProperty("finishedAt").ValueKind != JsonValueKind.Null)
+            {
+                return job;
+            }
+
+            var done = job.GetProperty("done").GetInt64();
+            if (done != last)
+            {
+                report?.Invoke(job);
+                last = done;
+            }
+
+            await Task.Delay(Interval, cancellationToken);
+        }
+    }
+
+    private static void WriteProgress(JsonElement job) => Console.Error.WriteLine(
+        $"{Terminal.Text(job, "kind")} {Terminal.Text(job, "state")} {Terminal.Text(job, "done")}/{Terminal.Text(job, "total")} {Terminal.Text(job, "rate")}/s");
+
+    private static Task<JsonElement> WithBarAsync(WorkerClient worker, string id, CancellationToken cancellationToken)
+    {
+        var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
+        return console.Progress()
+            .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn(), new SpinnerColumn())
+            .StartAsync(async progress =>
+            {
+                var task = progress.AddTask("job", maxValue: 1);
+                task.IsIndeterminate = true;
+                var job = await PollAsync(
+                    worker,
+                    id,
+                    job =>
+                    {
+                        task.Description = string.Create(
+                            CultureInfo.InvariantCulture, $"{job.GetProperty("kind").GetString()} {job.GetProperty("done").GetInt64()} ({job.GetProperty("rate").GetDouble():F0}/s)");
+                        if (job.GetProperty("total") is { ValueKind: JsonValueKind.Number } total)
+                        {
+                            task.IsIndeterminate = false;
+                            task.MaxValue = Math.Max(1, total.GetInt64());
+                            task.Value = Math.Min(job.GetProperty("done").GetInt64(), task.MaxValue);
+                        }
+                    },
+                    cancellationToken);
+                task.IsIndeterminate = false;
+                task.Value = task.MaxValue;
+                return job;
+            });
+    }
+}

@@ -1,0 +1,37 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+
+namespace AsyncCheckpoints.Worker.CommandLine;
+
+/// <summary>What a command writes: JSON lines, or plain ones of columns. What is not the result goes to the standard error.</summary>
+internal static class Terminal
+{
+    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    /// <summary>Whether a person watches.</summary>
+    public static bool IsInteractive => !Console.IsOutputRedirected && !Console.IsErrorRedirected;
+
+    /// <summary>A line of JSON.</summary>
+    public static void WriteJson<T>(T value) => Console.Out.WriteLine(JsonSerializer.Serialize(value, Json));
+
+    /// <summary>A line of columns with a tab between. Control characters in a value are shown, not obeyed.</summary>
+    public static void WriteColumns(params ReadOnlySpan<object?> columns)
+    {
+        var texts = new string[columns.Length];
+        for (var i = 0; i < columns.Length; i++)
+        {
+            texts[i] = Clean(Convert.ToString(columns[i], System.Globalization.CultureInfo.InvariantCulture) ?? "");
+        }
+
+        Console.Out.WriteLine(string.Join('\t', texts));
+    }
+
+    /// <summary>A text that cannot steer the terminal.</summary>
+    public static string Clean(string text) => text.Any(char.IsControl) ? string.Concat(text.Select(c => char.IsControl(c) ? '\uFFFD' : c)) : text;
+
+    /// <summary>The value of a member as a column.</summary>
+    public static string Text(JsonElement element, string name) =>
+        element.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null
+            ? value.ValueKind == JsonValueKind.String ? value.GetString()! : value.GetRawText()
+            : "-";
+}

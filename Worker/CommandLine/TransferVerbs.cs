@@ -1,0 +1,153 @@
+using System.CommandLine;
+using System.Globalization;
+using System.IO.Compression;
+using System.Net.Http.Headers;
+using System.Text;
+using System.Text.Json;
+
+namespace AsyncCheckpoints.Worker.CommandLine;
+
+/// <summary>Verbs that carry checkpoints over the API: export, import.</summary>
+internal static class TransferVerbs
+{
+    public static Command Export()
+    {
+        var file = new Argument<FileInfo?>("file") { Description = "Where to; the standard output without. Compressed when it ends in .gz.", Arity = ArgumentArity.ZeroOrOne };
+        var (url, execution, prefix, json) = (SharedOptions.Url(), SharedOptions.Execution(), SharedOptions.Prefix(), SharedOptions.Json());
+        var command = new Command("export", "Write checkpoints as JSON Lines, oldest first. (A job of kind export does the same on the worker's machine, and resumes.)")
+        {
+            file, url, execution, prefix, json,
+        };
+        command.SetAction(async (result, cancellationToken) =>
+        {
+            using var worker = new WorkerClient(result.GetValue(url)!);
+            var target = result.GetValue(file);
+            var count = 0L;
+            await using (var output = Open(target))
+            {
+                await foreach (var id in ExecutionsAsync(worker, result.GetValue(execution), result.GetValue(prefix), cancellationToken))
+                {
+                    var path = $"{WorkerClient.PathOf(id)}/checkpoints?allNamespaces=true&order=oldest&includeState=true&limit=100";
+                    await foreach (var item in worker.ListAsync(path, "items", cancellationToken))
+                    {
+                        await output.WriteAsync(Encoding.UTF8.GetBytes(item.GetRawText() + "\n"), cancellationToken);
+                        count++;
+                    }
+                }
+            }
+
+            Report(result.GetValue(json), "exported", count);
+            return ExitCodes.Done;
+        });
+        return command;
+    }
+
+    public static Command Import()
+    {
+        var file = new Argument<FileInfo?>("file") { Description = "JSON Lines, also compressed; the standard input without.", Arity = ArgumentArity.ZeroOrOne };
+        var (url, json) = (SharedOptions.Url(), SharedOptions.Json());
+        var command = new Command("import", "Save checkpoints from JSON Lines, in the file's order, as new saves. (A job of kind backfill keeps their sequences.)") { file, url, json };
+        command.SetAction(async (result, cancellationToken) =>
+        {
+            using var worker = new WorkerClient(result.GetValue(url)!);
+            var count = 0L;
+            using var reader = new StreamReader(OpenRead(result.GetValue(file)));
+            while (await reader.ReadLineAsync(cancellationToken) is { } line)
+            {
+                if (line.Length > 0)
+                {
+                    await SaveAsync(worker, line, count + 1, cancellationToken);
+                    count++;
+                }
+            }
+
+            Report(result.GetValue(json), "imported", count);
+            return ExitCodes.Done;
+        });
+        return command;
+    }
+
+    private static async IAsyncEnumerable<string> ExecutionsAsync(
+        WorkerClient worker, string? one, string? prefix, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        if (one is not null)
+        {
+            yield return one;
+            yield break;
+        }
+
+        await foreach (var item in worker.ListAsync($"executions?limit=1000&prefix={Uri.EscapeDataString(prefix ?? "")}", "items", cancellationToken))
+        {
+            yield return item.GetString()!;
+        }
+    }
+
+    private static async Task SaveAsync(WorkerClient worker, string line, long number, CancellationToken cancellationToken)
+    {
+        JsonElement item;
+        try
+        {
+            item = JsonElement.Parse(line);
+            var query = new StringBuilder(WorkerClient.PathOf(item.GetProperty("executionId").GetString()!, item.GetProperty("id").GetString()!, Text("namespace") ?? ""));
+            Add("parentId", Text("parentId"));
+            Add("node", Text("node"));
+            Add("version", item.TryGetProperty("version", out var version) ? version.GetInt64().ToString(CultureInfo.InvariantCulture) : null);
+            Add("createdAt", item.TryGetProperty("createdAt", out var time) ? time.GetDateTimeOffset().UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture) : null);
+            using var request = new HttpRequestMessage(HttpMethod.Put, "");
+            request.Content = new ByteArrayContent(item.GetProperty("state").GetBytesFromBase64());
+            request.Content.Headers.ContentType = MediaTypeHeaderValue.Parse(Text("contentType") ?? "application/octet-stream");
+            if (item.TryGetProperty("metadata", out var metadata) && metadata.ValueKind != JsonValueKind.Null)
+            {
+                request.Headers.Add("Checkpoint-Metadata", JsonSerializer.Serialize(metadata));
+            }
+
+            request.RequestUri = new Uri(query.ToString(), UriKind.Relative);
+            (await worker.SendAsync(request, cancellationToken)).Dispose();
+
+            void Add(string name, string? value)
+            {
+                if (!string.IsNullOrEmpty(value))
+                {
+                    query.Append(CultureInfo.InvariantCulture, $"&{name}={Uri.EscapeDataString(value)}");
+                }
+            }
+
+            string? Text(string name) => item.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+        }
+        catch (Exception e) when (e is JsonException or FormatException or InvalidOperationException or KeyNotFoundException)
+        {
+            throw new CommandException(ExitCodes.Failed, $"Line {number} is not a checkpoint: {e.Message} {number - 1} lines were imported.");
+        }
+        catch (CommandException e)
+        {
+            throw new CommandException(e.ExitCode, $"Line {number} was not saved: {e.Message} {number - 1} lines were imported.");
+        }
+    }
+
+    private static void Report(bool json, string what, long count)
+    {
+        if (json)
+        {
+            Console.Error.WriteLine($$"""{"{{what}}":{{count}}}""");
+        }
+        else
+        {
+            Console.Error.WriteLine($"{what} {count} checkpoints");
+        }
+    }
+
+    private static Stream Open(FileInfo? file) => file is null ? Console.OpenStandardOutput()
+        : file.Name.EndsWith(".gz", StringComparison.OrdinalIgnoreCase) ? new GZipStream(file.Create(), CompressionLevel.Fastest) : file.Create();
+
+    private static Stream OpenRead(FileInfo? file)
+    {
+        if (file is null)
+        {
+            return Console.OpenStandardInput();
+        }
+
+        return file.Exists
+            ? file.Name.EndsWith(".gz", StringComparison.OrdinalIgnoreCase) ? new GZipStream(file.OpenRead(), CompressionMode.Decompress) : file.OpenRead()
+            : throw new CommandException(ExitCodes.NotFound, $"There is no file '{file.Name}'.");
+    }
+}

@@ -1,0 +1,95 @@
+using System.Net;
+using System.Text.Json;
+using AsyncCheckpoints.Worker.Http;
+
+namespace AsyncCheckpoints.Worker.CommandLine;
+
+/// <summary>A running worker, over its HTTP API.</summary>
+internal sealed class WorkerClient : IDisposable
+{
+    private readonly HttpClient _http;
+
+    public WorkerClient(Uri url) => _http = new HttpClient { BaseAddress = url, Timeout = TimeSpan.FromMinutes(2) };
+
+    public static string PathOf(string execution, string id, string ns) =>
+        $"executions/{PercentText.EncodeSegment(execution)}/checkpoints/{PercentText.EncodeSegment(id)}?namespace={Uri.EscapeDataString(ns)}";
+
+    public static string PathOf(string execution) => $"executions/{PercentText.EncodeSegment(execution)}";
+
+    /// <summary>Reads JSON.</summary>
+    public async Task<JsonElement> GetAsync(string path, CancellationToken cancellationToken)
+    {
+        using var answer = await SendAsync(new HttpRequestMessage(HttpMethod.Get, path), cancellationToken);
+        return await answer.Content.ReadFromJsonAsync<JsonElement>(cancellationToken);
+    }
+
+    /// <summary>Posts JSON and reads what comes back; undefined when nothing does.</summary>
+    public async Task<JsonElement> PostAsync(string path, object? body, CancellationToken cancellationToken)
+    {
+        var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = body is null ? null : JsonContent.Create(body, options: Jobs.JobJson.Options) };
+        using var answer = await SendAsync(request, cancellationToken);
+        return answer.StatusCode == HttpStatusCode.NoContent ? default : await answer.Content.ReadFromJsonAsync<JsonElement>(cancellationToken);
+    }
+
+    /// <summary>Sends a request.</summary>
+    /// <exception cref="CommandException">The worker refused it.</exception>
+    public async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        HttpResponseMessage answer;
+        try
+        {
+            answer = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+        }
+        catch (Exception e) when (e is HttpRequestException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        {
+            throw new CommandException(ExitCodes.Unreachable, $"No worker answers at {_http.BaseAddress}; start one with 'serve', or name another with --url.");
+        }
+
+        if (answer.IsSuccessStatusCode)
+        {
+            return answer;
+        }
+
+        using (answer)
+        {
+            throw new CommandException(
+                answer.StatusCode == HttpStatusCode.NotFound ? ExitCodes.NotFound
+                : answer.StatusCode == HttpStatusCode.ServiceUnavailable ? ExitCodes.Unreachable : ExitCodes.Failed,
+                await ProblemAsync(answer, cancellationToken));
+        }
+    }
+
+    /// <summary>All items of a listing, page by page.</summary>
+    public async IAsyncEnumerable<JsonElement> ListAsync(
+        string path, string items, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        string? token = null;
+        do
+        {
+            var separator = path.Contains('?', StringComparison.Ordinal) ? '&' : '?';
+            var page = await GetAsync(token is null ? path : $"{path}{separator}continuationToken={Uri.EscapeDataString(token)}", cancellationToken);
+            foreach (var item in page.GetProperty(items).EnumerateArray())
+            {
+                yield return item;
+            }
+
+            token = page.GetProperty("continuationToken").GetString();
+        }
+        while (token is not null);
+    }
+
+    public void Dispose() => _http.Dispose();
+
+    private static async Task<string> ProblemAsync(HttpResponseMessage answer, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var problem = await answer.Content.ReadFromJsonAsync<JsonElement>(cancellationToken);
+            return problem.TryGetProperty("detail", out var detail) && detail.GetString() is { Length: > 0 } text ? text : problem.GetProperty("title").GetString() ?? "";
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException)
+        {
+            return $"The worker answered {(int)answer.StatusCode}.";
+        }
+    }
+}

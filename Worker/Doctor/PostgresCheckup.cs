@@ -1,0 +1,84 @@
+using System.Globalization;
+using AsyncCheckpoints.Worker.Storage;
+using Npgsql;
+
+namespace AsyncCheckpoints.Worker.Doctor;
+
+/// <summary>PostgreSQL: version, durability, isolation, clock, schema, connections.</summary>
+internal static class PostgresCheckup
+{
+    private const string Part = "postgres";
+    private const int OldestVersion = 120000;
+    private const int ReservedConnections = 5;
+    private static readonly TimeSpan MaxClockDifference = TimeSpan.FromSeconds(5);
+
+    public static async Task<IReadOnlyList<Finding>> RunAsync(
+        string connectionString, WorkerOptions options, TimeProvider time, CancellationToken cancellationToken)
+    {
+        await using var source = NpgsqlDataSource.Create(connectionString);
+        var findings = new List<Finding>();
+        var version = int.Parse(await ScalarAsync<string>(source, "/* doctor.version */ SELECT current_setting('server_version_num')", cancellationToken), CultureInfo.InvariantCulture);
+        findings.Add(version >= OldestVersion
+            ? new Finding(Severity.Ok, Part, "version", $"{version / 10000}")
+            : new Finding(Severity.Error, Part, "version", $"{version / 10000}; 12 is the oldest that works.", "Upgrade it."));
+        await CheckAsync("fsync", value => value == "on", "a crash of the machine can damage the database.", "Set fsync = on.", Severity.Error);
+        await CheckAsync(
+            "synchronous_commit", value => value != "off", "a crash loses commits that were acknowledged.", "Set synchronous_commit = on, for the worker's role at least.", Severity.Error);
+        await CheckAsync("full_page_writes", value => value == "on", "a crash of the machine can damage pages.", "Set full_page_writes = on.", Severity.Error);
+        await CheckAsync(
+            "default_transaction_isolation", value => value == "read committed", "the worker refuses it.",
+            "ALTER ROLE … SET default_transaction_isolation = 'read committed'.", Severity.Error);
+        await CheckAsync(
+            "default_transaction_read_only", value => value == "off", "nothing can be archived.", "Point ConnectionStrings:Postgres to the primary.", Severity.Error);
+        await CheckConnectionsAsync(source, connectionString, findings, cancellationToken);
+        var there = await ScalarAsync<DateTime>(source, "/* doctor.clock */ SELECT clock_timestamp()", cancellationToken);
+        var difference = (new DateTimeOffset(there, TimeSpan.Zero) - time.GetUtcNow()).Duration();
+        findings.Add(difference <= MaxClockDifference
+            ? new Finding(Severity.Ok, Part, "clock", $"{difference.TotalMilliseconds:F0} ms from this machine's")
+            : new Finding(Severity.Warning, Part, "clock", $"{difference.TotalSeconds:F1} s from this machine's.", "Let both follow NTP."));
+        await CheckSchemaAsync(source, options, findings, cancellationToken);
+        return findings;
+
+        async Task CheckAsync(string setting, Func<string, bool> isGood, string harm, string advice, Severity severity)
+        {
+            var value = await ScalarAsync<string>(source, $"/* doctor.setting */ SELECT current_setting('{setting}')", cancellationToken);
+            findings.Add(isGood(value)
+                ? new Finding(Severity.Ok, Part, setting, value)
+                : new Finding(severity, Part, setting, $"{value}: {harm}", advice));
+        }
+    }
+
+    private static async Task CheckConnectionsAsync(NpgsqlDataSource source, string connectionString, List<Finding> findings, CancellationToken cancellationToken)
+    {
+        var allowed = int.Parse(await ScalarAsync<string>(source, "/* doctor.connections */ SELECT current_setting('max_connections')", cancellationToken), CultureInfo.InvariantCulture);
+        var pool = new NpgsqlConnectionStringBuilder(connectionString).MaxPoolSize;
+        findings.Add(pool <= allowed - ReservedConnections
+            ? new Finding(Severity.Ok, Part, "max_connections", $"{allowed}, of which one worker takes up to {pool}")
+            : new Finding(
+                Severity.Warning, Part, "max_connections", $"{allowed}, and one worker may take {pool}.", $"Raise max_connections, or set Maximum Pool Size below {allowed - ReservedConnections}."));
+    }
+
+    private static async Task CheckSchemaAsync(NpgsqlDataSource source, WorkerOptions options, List<Finding> findings, CancellationToken cancellationToken)
+    {
+        var tables = $"\"{options.Schema}\".{options.TablePrefix}";
+        await using var exists = source.CreateCommand("/* doctor.schema */ SELECT to_regclass($1) IS NOT NULL");
+        exists.Parameters.Add(new() { Value = $"{tables}schema_version" });
+        var known = Migrations.Load("Postgres", tables, options.TablePrefix)[^1].Version;
+        var found = await exists.ExecuteScalarAsync(cancellationToken) is true
+            ? await ScalarAsync<int>(source, $"/* doctor.schema_version */ SELECT coalesce(max(v.version), 0) FROM {tables}schema_version AS v", cancellationToken)
+            : 0;
+        findings.Add(SchemaFinding(Part, found, known));
+    }
+
+    /// <summary>What a schema's version means.</summary>
+    public static Finding SchemaFinding(string part, int found, int known) =>
+        found > known ? new Finding(Severity.Error, part, "schema", $"Version {found}; this program knows versions up to {known}.", "Run the newer program.")
+        : found < known ? new Finding(Severity.Ok, part, "schema", $"Version {found}; 'migrate', or the next start of a worker, brings it to {known}.")
+        : new Finding(Severity.Ok, part, "schema", $"Version {found}");
+
+    private static async Task<T> ScalarAsync<T>(NpgsqlDataSource source, string sql, CancellationToken cancellationToken)
+    {
+        await using var command = source.CreateCommand(sql);
+        return (T)(await command.ExecuteScalarAsync(cancellationToken))!;
+    }
+}

@@ -1,0 +1,81 @@
+using System.Globalization;
+using AsyncCheckpoints.Worker.Storage;
+using AsyncCheckpoints.Worker.Storage.Sqlite;
+using Microsoft.Data.Sqlite;
+
+namespace AsyncCheckpoints.Worker.Doctor;
+
+/// <summary>SQLite: the folder can be written, the file is sound and of this version.</summary>
+internal static class SqliteCheckup
+{
+    private const string Part = "sqlite";
+
+    public static IReadOnlyList<Finding> Run(WorkerOptions options)
+    {
+        SQLitePCL.Batteries_V2.Init();
+        var findings = new List<Finding>();
+        var path = Path.GetFullPath(Path.Combine(options.DataPath, "checkpoints.db"));
+        findings.Add(CheckFolder(Path.GetDirectoryName(path)!));
+        if (!File.Exists(path))
+        {
+            findings.Add(new Finding(Severity.Ok, Part, "file", "It does not exist yet; the worker makes it."));
+            return findings;
+        }
+
+        using var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Mode = SqliteOpenMode.ReadOnly, Pooling = false }.ToString());
+        try
+        {
+            connection.Open();
+            var check = (string)Scalar("/* doctor.quick_check */ PRAGMA quick_check(1)");
+            findings.Add(check == "ok"
+                ? new Finding(Severity.Ok, Part, "file", "It is sound.")
+                : new Finding(Severity.Error, Part, "file", $"It is damaged: {check}", "Restore it from a backup, and back-fill from Redis."));
+            var mode = (string)Scalar("/* doctor.journal */ PRAGMA journal_mode");
+            findings.Add(mode == "wal"
+                ? new Finding(Severity.Ok, Part, "journal_mode", mode)
+                : new Finding(Severity.Warning, Part, "journal_mode", $"{mode}; the worker uses wal.", "Check that the disk is a local one: wal does not work on network file systems."));
+            var known = Migrations.Load("Sqlite", options.TablePrefix, options.TablePrefix)[^1].Version;
+            findings.Add(PostgresCheckup.SchemaFinding(Part, VersionOf(), known));
+        }
+        catch (SqliteException e)
+        {
+            findings.Add(new Finding(Severity.Error, Part, "file", $"It cannot be read: {e.Message}", "Restore it from a backup, and back-fill from Redis."));
+        }
+
+        return findings;
+
+        int VersionOf()
+        {
+            var sql = new SqliteSql(options.TablePrefix);
+            return Convert.ToInt32(Scalar(sql.TableExists), CultureInfo.InvariantCulture) == 0 ? 0 : Convert.ToInt32(Scalar(sql.VersionRead), CultureInfo.InvariantCulture);
+        }
+
+        object Scalar(string sql)
+        {
+            using var statement = new SqliteStatement(connection, sql);
+            using var reader = statement.Query(null);
+            return reader.Read() ? reader.GetValue(0) : "";
+        }
+    }
+
+    private static Finding CheckFolder(string folder)
+    {
+        try
+        {
+            var existing = folder;
+            while (!Directory.Exists(existing))
+            {
+                existing = Path.GetDirectoryName(existing)!;
+            }
+
+            var probe = Path.Combine(existing, $".doctor-{Guid.NewGuid():N}");
+            File.Create(probe).Dispose();
+            File.Delete(probe);
+            return new Finding(Severity.Ok, Part, "folder", "It can be written.");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentNullException)
+        {
+            return new Finding(Severity.Error, Part, "folder", $"Worker:DataPath cannot be written: {e.Message}", "Give the worker's account the right to, or set another folder.");
+        }
+    }
+}
