@@ -1,3 +1,4 @@
+using AsyncCheckpoints.Worker.Diagnostics;
 using AsyncCheckpoints.Worker.Health;
 using AsyncCheckpoints.Worker.Hosting;
 using AsyncCheckpoints.Worker.Http;
@@ -15,5 +16,6 @@ if (string.IsNullOrEmpty(builder.Configuration[WebHostDefaults.ServerUrlsKey]))
 
 var app = builder.Build();
 app.MapWorkerHealth();
+app.MapWorkerMetrics();
 app.MapCheckpointApi();
 await app.RunAsync();

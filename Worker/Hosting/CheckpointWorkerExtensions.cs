@@ -36,6 +36,7 @@ public static class CheckpointWorkerExtensions
         var parts = WorkerParts.From(configuration);
         return services
             .AddOptions(configuration, parts)
+            .AddDiagnostics(configuration)
             .AddStorage(parts)
             .AddCache(parts)
             .AddArchiving()
@@ -44,6 +45,7 @@ public static class CheckpointWorkerExtensions
             .AddDuty<OutboxDelivery>()
             .AddDuty<PendingRescuer>()
             .AddDuty<ArchivePurge>()
+            .AddDuty<BacklogSampler>()
             .AddWorkerHealth(parts);
     }
 
@@ -63,6 +65,16 @@ public static class CheckpointWorkerExtensions
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton(parts);
         services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(25));
+        return services;
+    }
+
+    /// <summary>First, so that these stop last.</summary>
+    private static IServiceCollection AddDiagnostics(this IServiceCollection services, IConfiguration configuration)
+    {
+        services.AddMetrics();
+        services.AddSingleton<Backlog>();
+        services.AddSingleton<WorkerMetrics>();
+        services.AddSingletonHostedService<MetricCollector>();
         return services;
     }
 
@@ -88,7 +100,6 @@ public static class CheckpointWorkerExtensions
 
     private static IServiceCollection AddArchiving(this IServiceCollection services)
     {
-        services.AddSingleton<WorkerMetrics>();
         services.AddSingleton<ArchiveState>();
         services.AddSingleton(provider => new CommandReader(provider.GetRequiredService<IOptions<CheckpointOptions>>().Value.MaxStateBytes));
         services.AddSingleton<CacheRefill>();
