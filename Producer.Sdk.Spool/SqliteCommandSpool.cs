@@ -32,7 +32,9 @@ internal sealed class SqliteCommandSpool : ICommandSpool, IDisposable
 
     public bool IsEnabled => true;
 
-    public bool IsEmpty => Volatile.Read(ref _bytes) == 0;
+    public bool IsEmpty => Bytes == 0;
+
+    public long Bytes => Volatile.Read(ref _bytes);
 
     public async Task WaitForMoreAsync(CancellationToken cancellationToken)
     {

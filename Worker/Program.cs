@@ -1,4 +1,5 @@
 using AsyncCheckpoints.Worker.CommandLine;
+using AsyncCheckpoints.Worker.Diagnostics;
 using AsyncCheckpoints.Worker.Health;
 using AsyncCheckpoints.Worker.Hosting;
 using AsyncCheckpoints.Worker.Http;
@@ -18,6 +19,7 @@ return await CheckpointsCommand.RunAsync(args, async settings =>
 
     var app = builder.Build();
     app.MapWorkerHealth();
+    app.MapWorkerMetrics();
     app.MapCheckpointApi();
     app.MapOperationsApi();
     await app.RunAsync();

@@ -67,6 +67,11 @@ public sealed class WorkerOptions
     [Range(typeof(TimeSpan), "00:00:00.100", "1.00:00:00")]
     public TimeSpan PurgeInterval { get; set; } = TimeSpan.FromMinutes(1);
 
+    /// <summary>The pause between two looks at what is pending, in the outbox and in Redis's memory, for the metrics.</summary>
+    /// <value>The default value is 10 seconds.</value>
+    [Range(typeof(TimeSpan), "00:00:00.100", "01:00:00")]
+    public TimeSpan SampleInterval { get; set; } = TimeSpan.FromSeconds(10);
+
     /// <summary>How long the inbox remembers a command. Longer than the longest redelivery.</summary>
     /// <value>The default value is 7 days.</value>
     [Range(typeof(TimeSpan), "00:00:01", "3650.00:00:00")]

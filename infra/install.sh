@@ -6,6 +6,7 @@ missing=()
 command -v redis-server > /dev/null || missing+=(redis-server)
 [ -d /usr/lib/rabbitmq ] || missing+=(rabbitmq-server)
 compgen -G '/usr/lib/postgresql/*/bin/initdb' > /dev/null || missing+=(postgresql)
+command -v promtool > /dev/null || missing+=(prometheus)
 command -v pgrep > /dev/null || missing+=(procps)
 command -v perl > /dev/null || missing+=(perl-base)
 [ ${#missing[@]} -gt 0 ] || exit 0

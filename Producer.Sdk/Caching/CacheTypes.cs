@@ -92,3 +92,9 @@ internal readonly record struct PendingEntry(PendingMark Mark, ReadOnlyMemory<by
 /// <param name="Count">How many.</param>
 /// <param name="OldestAge">Age of the oldest by the cache's clock; zero when there is none.</param>
 internal readonly record struct PendingStats(long Count, TimeSpan OldestAge);
+
+/// <summary>How full the cache's server is.</summary>
+/// <param name="UsedBytes">Memory in use.</param>
+/// <param name="MaxBytes">The bound that it is set to; 0: none.</param>
+/// <param name="EvictedKeys">Keys that it dropped for lack of memory since it started. Anything but 0 is lost data.</param>
+internal readonly record struct CacheServerStats(long UsedBytes, long MaxBytes, long EvictedKeys);

@@ -95,6 +95,9 @@ internal interface ICheckpointCache
     /// <summary>How many marks are pending, and since when the oldest.</summary>
     Task<PendingStats> GetPendingStatsAsync(CancellationToken cancellationToken);
 
+    /// <summary>How full the cache's server is; null where there is no server.</summary>
+    Task<CacheServerStats?> GetServerStatsAsync(CancellationToken cancellationToken);
+
     /// <summary>
     /// Takes or extends a lease (rescue of a shard). False while somebody else holds it.
     /// </summary>

@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
+using AsyncCheckpoints.Saving;
+using AsyncCheckpoints.Spooling;
 
 namespace AsyncCheckpoints.Diagnostics;
 
@@ -12,12 +14,19 @@ internal sealed class CheckpointMetrics
     private readonly Histogram<double> _duration;
     private readonly Histogram<long> _stateSize;
 
-    public CheckpointMetrics(IMeterFactory factory)
+    public CheckpointMetrics(IMeterFactory factory, BufferBudget budget, ICommandSpool spool)
     {
         var meter = factory.Create(Name);
-        _duration = meter.CreateHistogram<double>(
-            "asynccheckpoints.save.duration", "s", "From the save's start to the level that was reached.");
-        _stateSize = meter.CreateHistogram<long>("asynccheckpoints.state.size", "By", "Size of saved states.");
+        _duration = meter.CreateHistogram(
+            "asynccheckpoints.save.duration", "s", "From the save's start to the level that was reached.", advice: Buckets.Seconds);
+        _stateSize = meter.CreateHistogram("asynccheckpoints.state.size", "By", "Size of saved states.", advice: Buckets.Bytes);
+        meter.CreateObservableUpDownCounter(
+            "asynccheckpoints.buffer.items", () => budget.Items, "{checkpoint}", "Saves and deletions in this client's buffer.");
+        meter.CreateObservableUpDownCounter("asynccheckpoints.buffer.size", () => budget.Bytes, "By", "Room taken in this client's buffer.");
+        if (spool.IsEnabled)
+        {
+            meter.CreateObservableUpDownCounter("asynccheckpoints.spool.size", () => spool.Bytes, "By", "Messages in this client's spool.");
+        }
     }
 
     /// <summary>A save reached its level, or as far as it could.</summary>

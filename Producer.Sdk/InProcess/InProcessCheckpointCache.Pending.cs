@@ -18,6 +18,9 @@ internal sealed partial class InProcessCheckpointCache
     private readonly SortedSet<PendingMark>[] _marks;
 
     /// <inheritdoc />
+    public Task<CacheServerStats?> GetServerStatsAsync(CancellationToken cancellationToken) => Task.FromResult<CacheServerStats?>(null);
+
+    /// <inheritdoc />
     public Task<IReadOnlyList<PendingEntry>> ListPendingAsync(
         int shard, DateTimeOffset madeBefore, int limit, CancellationToken cancellationToken)
     {

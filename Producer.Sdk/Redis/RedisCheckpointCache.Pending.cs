@@ -1,3 +1,4 @@
+using System.Globalization;
 using AsyncCheckpoints.Caching;
 using AsyncCheckpoints.Contracts;
 using StackExchange.Redis;
@@ -95,6 +96,26 @@ internal sealed partial class RedisCheckpointCache
         var first = shards.SelectMany(shard => shard.Oldest).Select(entry => entry.Score).DefaultIfEmpty(double.PositiveInfinity).Min();
         var age = TimeSpan.FromMicroseconds(Math.Clamp(CheckpointCodec.ToMicroseconds(await now) - first, 0, RedisFormat.MaxSequence));
         return new PendingStats(shards.Sum(shard => shard.Count), age);
+    }
+
+    /// <inheritdoc />
+    public async Task<CacheServerStats?> GetServerStatsAsync(CancellationToken cancellationToken)
+    {
+        var info = (string?)await _redis.CallAsync(db => db.ExecuteAsync("INFO"), cancellationToken) ?? "";
+        return new CacheServerStats(Field("used_memory"), Field("maxmemory"), Field("evicted_keys"));
+
+        long Field(string name)
+        {
+            foreach (var line in info.AsSpan().EnumerateLines())
+            {
+                if (line.Length > name.Length && line[name.Length] == ':' && line.StartsWith(name, StringComparison.Ordinal))
+                {
+                    return long.TryParse(line[(name.Length + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out var value) ? value : 0;
+                }
+            }
+
+            return 0;
+        }
     }
 
     private static void Group<TKey>(Dictionary<TKey, List<PendingMark>> groups, TKey key, PendingMark mark)

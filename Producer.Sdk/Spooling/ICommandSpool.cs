@@ -11,6 +11,9 @@ internal interface ICommandSpool
     /// <summary>Whether something waits in it.</summary>
     bool IsEmpty { get; }
 
+    /// <summary>Size of what waits in it.</summary>
+    long Bytes { get; }
+
     /// <summary>Completes when something has been added since the last call.</summary>
     /// <param name="cancellationToken">Stops waiting.</param>
     Task WaitForMoreAsync(CancellationToken cancellationToken);

@@ -9,6 +9,8 @@ internal sealed class NoSpool : ICommandSpool
 
     public bool IsEmpty => true;
 
+    public long Bytes => 0;
+
     public Task WaitForMoreAsync(CancellationToken cancellationToken) => Task.Delay(Timeout.InfiniteTimeSpan, cancellationToken);
 
     public Task<bool> TryAppendAsync(CheckpointCommands message) => Task.FromResult(false);

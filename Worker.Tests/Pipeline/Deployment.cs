@@ -2,6 +2,7 @@ using System.Diagnostics;
 using AsyncCheckpoints.Caching;
 using AsyncCheckpoints.Tests.Servers;
 using AsyncCheckpoints.Worker.Archiving;
+using AsyncCheckpoints.Worker.Diagnostics;
 using AsyncCheckpoints.Worker.Health;
 using AsyncCheckpoints.Worker.Hosting;
 using AsyncCheckpoints.Worker.Storage;
@@ -68,6 +69,7 @@ internal sealed class Deployment : IAsyncDisposable
         builder.Services.AddCheckpointWorker(builder.Configuration);
         var app = builder.Build();
         app.MapWorkerHealth();
+        app.MapWorkerMetrics();
         return await StartAsync(app);
     }
 

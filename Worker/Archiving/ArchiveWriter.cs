@@ -204,6 +204,7 @@ internal sealed class ArchiveWriter : BackgroundService
             }
             catch (Exception e) when (TransientErrors.IsTransient(e))
             {
+                _metrics.ArchiveFailed(_time.GetElapsedTime(started), e);
                 _state.Failed(e);
                 batch.RemoveAll(waiting => waiting.TryGiveBack());
                 if (batch.Count == 0)
@@ -215,6 +216,7 @@ internal sealed class ArchiveWriter : BackgroundService
             }
             catch (Exception e)
             {
+                _metrics.ArchiveFailed(_time.GetElapsedTime(started), e);
                 await IsolateAsync(batch, e, stoppingToken);
                 return;
             }

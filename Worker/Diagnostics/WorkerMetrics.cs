@@ -14,15 +14,23 @@ internal sealed class WorkerMetrics
     private readonly Counter<long> _rescued;
     private readonly TimeProvider _time;
 
-    public WorkerMetrics(IMeterFactory factory, TimeProvider time)
+    public WorkerMetrics(IMeterFactory factory, Backlog backlog, TimeProvider time)
     {
         _time = time;
         var meter = factory.Create(CheckpointMetrics.Name);
-        _batchSize = meter.CreateHistogram<int>("asynccheckpoints.archive.batch.size", "{checkpoint}", "Checkpoints in one transaction of the archive.");
-        _batchDuration = meter.CreateHistogram<double>("asynccheckpoints.archive.batch.duration", "s", "Duration of one transaction of the archive.");
-        _lag = meter.CreateHistogram<double>("asynccheckpoints.lag", "s", "From the save to its commit in the archive, of the oldest save of a transaction.");
+        _batchSize = meter.CreateHistogram(
+            "asynccheckpoints.archive.batch.size", "{checkpoint}", "Checkpoints and deletions in one transaction of the archive.", advice: Buckets.Items);
+        _batchDuration = meter.CreateHistogram(
+            "asynccheckpoints.archive.batch.duration", "s", "Duration of one transaction of the archive.", advice: Buckets.Seconds);
+        _lag = meter.CreateHistogram(
+            "asynccheckpoints.lag", "s", "From the save to its commit in the archive, of the oldest save of a transaction.", advice: Buckets.Seconds);
         _deadLetters = meter.CreateCounter<long>("asynccheckpoints.dead_letters", "{letter}", "What could not be archived.");
         _rescued = meter.CreateCounter<long>("asynccheckpoints.rescued", "{checkpoint}", "What was archived from Redis because its command did not come.");
+        backlog.AddTo(meter);
+
+        // A counter that is first seen with its first event has no increase to alert on.
+        _deadLetters.Add(0);
+        _rescued.Add(0);
     }
 
     /// <summary>A transaction has committed.</summary>
@@ -44,6 +52,12 @@ internal sealed class WorkerMetrics
             _lag.Record(Math.Max(0, now - oldest) / 1e6);
         }
     }
+
+    /// <summary>A transaction has failed; it is tried again, or taken apart.</summary>
+    /// <param name="elapsed">How long it took.</param>
+    /// <param name="exception">Why.</param>
+    public void ArchiveFailed(TimeSpan elapsed, Exception exception) =>
+        _batchDuration.Record(elapsed.TotalSeconds, new KeyValuePair<string, object?>("error.type", exception.GetType().Name));
 
     /// <summary>Pending entries were archived without their command.</summary>
     /// <param name="count">How many.</param>

@@ -38,6 +38,7 @@ public static class CheckpointWorkerExtensions
         var parts = WorkerParts.From(configuration);
         return services
             .AddOptions(configuration, parts)
+            .AddDiagnostics(configuration)
             .AddStorage(parts)
             .AddCache(parts)
             .AddArchiving()
@@ -49,6 +50,7 @@ public static class CheckpointWorkerExtensions
             .AddDuty<ArchivePurge>()
             .AddDuty<JobRunner>()
             .AddDuty<RetentionSchedule>()
+            .AddDuty<BacklogSampler>()
             .AddWorkerHealth(parts);
     }
 
@@ -68,6 +70,16 @@ public static class CheckpointWorkerExtensions
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton(parts);
         services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(25));
+        return services;
+    }
+
+    /// <summary>First, so that these stop last.</summary>
+    private static IServiceCollection AddDiagnostics(this IServiceCollection services, IConfiguration configuration)
+    {
+        services.AddMetrics();
+        services.AddSingleton<Backlog>();
+        services.AddSingleton<WorkerMetrics>();
+        services.AddSingletonHostedService<MetricCollector>();
         return services;
     }
 
@@ -93,7 +105,6 @@ public static class CheckpointWorkerExtensions
 
     private static IServiceCollection AddArchiving(this IServiceCollection services)
     {
-        services.AddSingleton<WorkerMetrics>();
         services.AddSingleton<ArchiveState>();
         services.AddSingleton(provider => new CommandReader(provider.GetRequiredService<IOptions<CheckpointOptions>>().Value.MaxStateBytes));
         services.AddSingleton<CacheRefill>();

@@ -11,7 +11,11 @@ internal sealed class DutyLoop<TDuty>(TDuty duty, ArchiveState state, TimeProvid
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        await state.WhenMigrated.WaitAsync(stoppingToken);
+        if (duty.NeedsArchive)
+        {
+            await state.WhenMigrated.WaitAsync(stoppingToken);
+        }
+
         var failures = 0;
         while (true)
         {

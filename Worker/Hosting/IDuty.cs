@@ -9,6 +9,9 @@ internal interface IDuty
     /// <summary>The pause after a round that found nothing to do.</summary>
     TimeSpan Interval { get; }
 
+    /// <summary>Whether its first round waits until the archive is reached and its schema is up to date.</summary>
+    bool NeedsArchive => true;
+
     /// <summary>Does one round.</summary>
     /// <param name="cancellationToken">Stops it.</param>
     /// <returns>How much was done; 0: nothing, wait.</returns>

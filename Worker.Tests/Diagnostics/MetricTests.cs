@@ -1,0 +1,116 @@
+using System.Diagnostics.Metrics;
+using AsyncCheckpoints.Tests.Pipeline;
+using AsyncCheckpoints.Worker.Diagnostics;
+using Microsoft.Extensions.DependencyInjection;
+using Shouldly;
+using Xunit;
+
+namespace AsyncCheckpoints.Tests.Diagnostics;
+
+public sealed class MetricTests
+{
+    private static readonly string[] None = [];
+    private static readonly string[] Failure = ["error.type"];
+    private static readonly string[] Save = ["durability.reached", "durability.wanted", "error.type"];
+
+    /// <summary>Every instrument: kind, unit and the tags that it may have.</summary>
+    private static readonly Dictionary<string, (Type Kind, string Unit, string[] Tags)> Expected = new()
+    {
+        ["asynccheckpoints.save.duration"] = (typeof(Histogram<double>), "s", Save),
+        ["asynccheckpoints.state.size"] = (typeof(Histogram<long>), "By", None),
+        ["asynccheckpoints.buffer.items"] = (typeof(ObservableUpDownCounter<long>), "{checkpoint}", None),
+        ["asynccheckpoints.buffer.size"] = (typeof(ObservableUpDownCounter<long>), "By", None),
+        ["asynccheckpoints.spool.size"] = (typeof(ObservableUpDownCounter<long>), "By", None),
+        ["asynccheckpoints.archive.batch.size"] = (typeof(Histogram<int>), "{checkpoint}", None),
+        ["asynccheckpoints.archive.batch.duration"] = (typeof(Histogram<double>), "s", Failure),
+        ["asynccheckpoints.lag"] = (typeof(Histogram<double>), "s", None),
+        ["asynccheckpoints.dead_letters"] = (typeof(Counter<long>), "{letter}", None),
+        ["asynccheckpoints.rescued"] = (typeof(Counter<long>), "{checkpoint}", None),
+        ["asynccheckpoints.pending"] = (typeof(ObservableUpDownCounter<long>), "{checkpoint}", None),
+        ["asynccheckpoints.pending.oldest_age"] = (typeof(ObservableGauge<double>), "s", None),
+        ["asynccheckpoints.outbox.pending"] = (typeof(ObservableUpDownCounter<long>), "{entry}", None),
+        ["asynccheckpoints.outbox.oldest_age"] = (typeof(ObservableGauge<double>), "s", None),
+        ["asynccheckpoints.redis.memory.used"] = (typeof(ObservableGauge<long>), "By", None),
+        ["asynccheckpoints.redis.memory.limit"] = (typeof(ObservableGauge<long>), "By", None),
+        ["asynccheckpoints.redis.evictions"] = (typeof(ObservableCounter<long>), "{key}", None),
+    };
+
+    [Fact]
+    public async Task Meter_WorkerAndClientWithSpool_HasTheseNamesUnitsAndTagsOnly()
+    {
+        await using var deployment = new Deployment(ArchiveKind.Sqlite);
+        var spool = Directory.CreateTempSubdirectory("asynccheckpoints-spool-");
+        var worker = await deployment.StartWorkerAsync();
+        var host = await deployment.StartClientAsync(
+            addServices: services => services.AddCheckpointSpool(options => options.SpoolPath = Path.Combine(spool.FullName, "spool.db")));
+        using var recorder = new MeterRecorder(worker, host);
+        var client = host.Services.GetRequiredService<ICheckpointClient>();
+
+        await client.SaveAsync(new Checkpoint { ExecutionId = "run", Id = "a", State = new byte[10] }, new SaveOptions { Durability = Durability.Persisted });
+        await Should.ThrowAsync<CheckpointConflictException>(
+            () => client.SaveAsync(new Checkpoint { ExecutionId = "run", Id = "b" }, new SaveOptions { ExpectedLatestId = "not this" }));
+        var metrics = worker.Services.GetRequiredService<WorkerMetrics>();
+        metrics.ArchiveFailed(TimeSpan.FromSeconds(1), new TimeoutException());
+        metrics.Rescued(2);
+        await worker.Services.GetRequiredService<BacklogSampler>().RunOnceAsync(CancellationToken.None);
+        recorder.Observe();
+
+        recorder.Instruments.Values.Select(instrument => (instrument.Name, instrument.GetType(), instrument.Unit ?? ""))
+            .ShouldBe(Expected.Select(entry => (entry.Key, entry.Value.Kind, entry.Value.Unit)), ignoreOrder: true);
+        recorder.Instruments.Values.ShouldAllBe(instrument => !string.IsNullOrEmpty(instrument.Description));
+        recorder.Instruments.Keys.ShouldAllBe(name => !name.EndsWith("total", StringComparison.Ordinal));
+        var measured = recorder.Measurements.GroupBy(one => one.Name).ToDictionary(group => group.Key, group => group.ToList());
+        measured.Keys.ShouldBe(Expected.Keys.Except(["asynccheckpoints.dead_letters"]), ignoreOrder: true);
+        foreach (var (name, measurements) in measured)
+        {
+            measurements.SelectMany(one => one.Tags.Keys).Distinct().ShouldBe(Expected[name].Tags, ignoreOrder: true, name);
+        }
+
+        var saves = measured["asynccheckpoints.save.duration"];
+        saves.ShouldContain(one => (string)one.Tags["durability.wanted"]! == "persisted" && (string)one.Tags["durability.reached"]! == "persisted");
+        saves.Single(one => one.Tags.ContainsKey("error.type")).Tags["error.type"].ShouldBe(nameof(CheckpointConflictException));
+        measured["asynccheckpoints.state.size"].ShouldHaveSingleItem().Value.ShouldBe(10);
+        measured["asynccheckpoints.rescued"].ShouldHaveSingleItem().Value.ShouldBe(2);
+        measured["asynccheckpoints.redis.memory.used"].ShouldAllBe(one => one.Value > 0);
+        spool.Delete(recursive: true);
+    }
+
+    [Fact]
+    public void Backlog_NotRenewed_IsNotReported()
+    {
+        var time = new Stopwatch();
+        using var meter = new Meter("AsyncCheckpoints.Test");
+        var sut = new Backlog(Microsoft.Extensions.Options.Options.Create(new Worker.WorkerOptions { SampleInterval = TimeSpan.FromSeconds(1) }), time);
+        sut.AddTo(meter);
+        var values = new List<long>();
+        using var listener = new MeterListener { InstrumentPublished = (instrument, listener) => Enable(instrument, listener) };
+        listener.SetMeasurementEventCallback<long>((_, value, _, _) => values.Add(value));
+        listener.Start();
+
+        listener.RecordObservableInstruments();
+        values.ShouldBeEmpty();
+        sut.SawPending(new AsyncCheckpoints.Caching.PendingStats(7, TimeSpan.FromSeconds(3)));
+        listener.RecordObservableInstruments();
+        values.ShouldBe([7]);
+        time.Now += TimeSpan.FromSeconds(4).Ticks;
+        listener.RecordObservableInstruments();
+        values.ShouldBe([7]);
+
+        void Enable(Instrument instrument, MeterListener listener)
+        {
+            if (ReferenceEquals(instrument.Meter, meter))
+            {
+                listener.EnableMeasurementEvents(instrument);
+            }
+        }
+    }
+
+    private sealed class Stopwatch : TimeProvider
+    {
+        public long Now { get; set; }
+
+        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+        public override long GetTimestamp() => Now;
+    }
+}
