@@ -51,7 +51,9 @@ internal sealed class CheckpointMetrics
     public void SaveFailed(TimeSpan elapsed, Durability wanted, Exception exception) =>
         _duration.Record(elapsed.TotalSeconds, new TagList { { "durability.wanted", NameOf(wanted) }, { "error.type", exception.GetType().Name } });
 
-    private static string NameOf(Durability durability) => durability switch
+    /// <summary>A level as tags name it.</summary>
+    /// <param name="durability">The level.</param>
+    public static string NameOf(Durability durability) => durability switch
     {
         Durability.Buffered => "buffered",
         Durability.Cached => "cached",

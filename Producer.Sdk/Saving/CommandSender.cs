@@ -1,6 +1,8 @@
+using System.Diagnostics;
 using System.Threading.Channels;
 using AsyncCheckpoints.Caching;
 using AsyncCheckpoints.Contracts;
+using AsyncCheckpoints.Diagnostics;
 using AsyncCheckpoints.Messaging;
 using AsyncCheckpoints.Spooling;
 using Microsoft.Extensions.Logging;
@@ -191,6 +193,10 @@ internal sealed class CommandSender : IAsyncDisposable
 
     private async Task<bool> TrySendAsync(List<Command> batch)
     {
+        using var activity = CheckpointTracing.IsOn
+            ? CheckpointTracing.StartBatch(
+                "checkpoint.send", ActivityKind.Producer, batch.Count, CheckpointTracing.ContextsOf(batch.Select(command => command.TraceParent)))
+            : null;
         var message = MessageOf(batch);
         var isAwaited = batch.Exists(command => command.Wanted == Durability.Persisted);
         var reply = isAwaited ? _transport.ExpectReply() : null;
@@ -198,8 +204,9 @@ internal sealed class CommandSender : IAsyncDisposable
         {
             await SendOnceAsync(message, reply);
         }
-        catch (CheckpointUnavailableException)
+        catch (CheckpointUnavailableException e)
         {
+            CheckpointTracing.Fail(activity, e);
             reply?.Dispose();
             return false;
         }

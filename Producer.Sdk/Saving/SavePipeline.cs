@@ -67,6 +67,7 @@ internal sealed class SavePipeline : IAsyncDisposable
     /// <returns>False when there is no room.</returns>
     public bool TryBuffer(Checkpoint checkpoint)
     {
+        using var activity = CheckpointTracing.IsOn ? CheckpointTracing.StartSave(checkpoint, Durability.Buffered) : null;
         if (_isStopping || !_budget.TryReserve(RoomOf(checkpoint)))
         {
             return false;
@@ -80,33 +81,9 @@ internal sealed class SavePipeline : IAsyncDisposable
     /// <param name="checkpoint">The checkpoint, its id and time of creation set.</param>
     /// <param name="options">The level to reach and what to check.</param>
     /// <param name="cancellationToken">Stops waiting; what has started goes on.</param>
-    public async Task<SaveResult> SaveAsync(Checkpoint checkpoint, SaveOptions options, CancellationToken cancellationToken)
-    {
-        await ReserveAsync(RoomOf(checkpoint), cancellationToken);
-        var wanted = options.Durability ?? _options.DefaultDurability;
-        if (wanted == Durability.Buffered && options.ExpectedLatestId is null)
-        {
-            _ = Enter(new Intake(checkpoint, _clock.Next(), Activity.Current?.Id, null, null));
-            return new SaveResult(checkpoint.Key, 0, Durability.Buffered, false, false);
-        }
-
-        var intake = new Intake(checkpoint, _clock.Next(), Activity.Current?.Id, options, new Waiter());
-        var save = Volatile.Read(ref _inIntake) == 0 && _cache.IsReady ? ProcessAsync(intake) : Enter(intake);
-        try
-        {
-            return await (cancellationToken.CanBeCanceled
-                ? save.WaitAsync(_options.SaveTimeout, _time, cancellationToken)
-                : save.WaitAsync(_deadline.Token));
-        }
-        catch (Exception e) when (e is TimeoutException or OperationCanceledException && !cancellationToken.IsCancellationRequested)
-        {
-            return intake.Waiter!.GiveUp(wanted, options.Strict) ?? throw new CheckpointUnavailableException(
-                $"'{checkpoint.Key}' did not reach {wanted} within {_options.SaveTimeout}.",
-                "It may still complete; saving the same id again is safe.",
-                e)
-            { Key = checkpoint.Key };
-        }
-    }
+    public Task<SaveResult> SaveAsync(Checkpoint checkpoint, SaveOptions options, CancellationToken cancellationToken) => CheckpointTracing.IsOn
+        ? SaveTracedAsync(checkpoint, options, cancellationToken)
+        : SaveUntracedAsync(checkpoint, options, cancellationToken);
 
     /// <summary>Deletes one checkpoint, or with an empty id a whole execution.</summary>
     /// <param name="kind">Which of the two.</param>
@@ -155,6 +132,50 @@ internal sealed class SavePipeline : IAsyncDisposable
         _intake.Writer.TryComplete();
         await _loop;
         _passing.Dispose();
+    }
+
+    private async Task<SaveResult> SaveTracedAsync(Checkpoint checkpoint, SaveOptions options, CancellationToken cancellationToken)
+    {
+        using var activity = CheckpointTracing.StartSave(checkpoint, options.Durability ?? _options.DefaultDurability);
+        try
+        {
+            var result = await SaveUntracedAsync(checkpoint, options, cancellationToken);
+            activity?.SetTag("asynccheckpoints.durability.reached", CheckpointMetrics.NameOf(result.Reached));
+            return result;
+        }
+        catch (Exception e)
+        {
+            CheckpointTracing.Fail(activity, e);
+            throw;
+        }
+    }
+
+    private async Task<SaveResult> SaveUntracedAsync(Checkpoint checkpoint, SaveOptions options, CancellationToken cancellationToken)
+    {
+        await ReserveAsync(RoomOf(checkpoint), cancellationToken);
+        var wanted = options.Durability ?? _options.DefaultDurability;
+        if (wanted == Durability.Buffered && options.ExpectedLatestId is null)
+        {
+            _ = Enter(new Intake(checkpoint, _clock.Next(), Activity.Current?.Id, null, null));
+            return new SaveResult(checkpoint.Key, 0, Durability.Buffered, false, false);
+        }
+
+        var intake = new Intake(checkpoint, _clock.Next(), Activity.Current?.Id, options, new Waiter());
+        var save = Volatile.Read(ref _inIntake) == 0 && _cache.IsReady ? ProcessAsync(intake) : Enter(intake);
+        try
+        {
+            return await (cancellationToken.CanBeCanceled
+                ? save.WaitAsync(_options.SaveTimeout, _time, cancellationToken)
+                : save.WaitAsync(_deadline.Token));
+        }
+        catch (Exception e) when (e is TimeoutException or OperationCanceledException && !cancellationToken.IsCancellationRequested)
+        {
+            return intake.Waiter!.GiveUp(wanted, options.Strict) ?? throw new CheckpointUnavailableException(
+                $"'{checkpoint.Key}' did not reach {wanted} within {_options.SaveTimeout}.",
+                "It may still complete; saving the same id again is safe.",
+                e)
+            { Key = checkpoint.Key };
+        }
     }
 
     private Task<SaveResult> Enter(Intake intake)

@@ -1,4 +1,6 @@
+using System.Diagnostics;
 using System.Threading.Channels;
+using AsyncCheckpoints.Diagnostics;
 using AsyncCheckpoints.Worker.Diagnostics;
 using AsyncCheckpoints.Worker.Storage;
 using Microsoft.Extensions.Options;
@@ -188,11 +190,13 @@ internal sealed class ArchiveWriter : BackgroundService
         for (var attempt = 0; ; attempt++)
         {
             var started = _time.GetTimestamp();
+            using var activity = CheckpointTracing.IsOn ? Trace(batch) : null;
             try
             {
                 var commit = await _archive.CommitAsync(
                     new ArchiveBatch(batch.ConvertAll(waiting => waiting.Commands.Command), [.. batch.SelectMany(waiting => waiting.Commands.DeadLetters)]),
                     stoppingToken);
+                activity?.Dispose();
                 _state.Succeeded();
                 await CompleteAsync(batch, commit, _time.GetElapsedTime(started), stoppingToken);
                 return;
@@ -204,7 +208,7 @@ internal sealed class ArchiveWriter : BackgroundService
             }
             catch (Exception e) when (TransientErrors.IsTransient(e))
             {
-                _metrics.ArchiveFailed(_time.GetElapsedTime(started), e);
+                Failed(activity, started, e);
                 _state.Failed(e);
                 batch.RemoveAll(waiting => waiting.TryGiveBack());
                 if (batch.Count == 0)
@@ -216,11 +220,27 @@ internal sealed class ArchiveWriter : BackgroundService
             }
             catch (Exception e)
             {
-                _metrics.ArchiveFailed(_time.GetElapsedTime(started), e);
+                Failed(activity, started, e);
                 await IsolateAsync(batch, e, stoppingToken);
                 return;
             }
         }
+    }
+
+    private Activity? Trace(List<Waiting> batch)
+    {
+        var activity = CheckpointTracing.StartBatch(
+            "checkpoint.archive", ActivityKind.Consumer, batch.Sum(waiting => waiting.Commands.Size), [.. batch.SelectMany(waiting => waiting.Commands.Traces)]);
+        activity?.SetTag("db.system.name", _archive.Name);
+        return activity;
+    }
+
+    /// <summary>The span ends here: what follows is a wait, or transactions of their own.</summary>
+    private void Failed(Activity? activity, long started, Exception exception)
+    {
+        _metrics.ArchiveFailed(_time.GetElapsedTime(started), exception);
+        CheckpointTracing.Fail(activity, exception);
+        activity?.Dispose();
     }
 
     private async Task IsolateAsync(List<Waiting> batch, Exception reason, CancellationToken stoppingToken)

@@ -1,5 +1,6 @@
 using AsyncCheckpoints.Caching;
 using AsyncCheckpoints.Contracts;
+using AsyncCheckpoints.Diagnostics;
 using AsyncCheckpoints.Worker.Storage;
 using Google.Protobuf;
 using WireFormat = AsyncCheckpoints.Contracts.WireFormat;
@@ -85,7 +86,10 @@ internal sealed class CommandReader(int maxStateBytes)
         }
 
         return new IncomingCommands(
-            new ArchiveCommand(message.CommandId, saves, tombstones), letters, rejections, marks, position, bytes);
+            new ArchiveCommand(message.CommandId, saves, tombstones), letters, rejections, marks, position, bytes)
+        {
+            Traces = CheckpointTracing.IsOn ? CheckpointTracing.ContextsOf(message.Saves) : [],
+        };
     }
 
     /// <summary>Reads what a rescue found.</summary>

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using AsyncCheckpoints.Caching;
 using AsyncCheckpoints.Contracts;
 using AsyncCheckpoints.Worker.Storage;
@@ -17,4 +18,8 @@ internal sealed record IncomingCommands(
     List<Rejection> Rejections,
     IReadOnlyList<PendingMark> Marks,
     int Size,
-    long Bytes);
+    long Bytes)
+{
+    /// <summary>The trace contexts of the saves, while somebody listens.</summary>
+    public IReadOnlyList<ActivityContext> Traces { get; init; } = [];
+}

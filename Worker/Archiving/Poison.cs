@@ -42,7 +42,7 @@ internal static class Poison
         IncomingCommands whole, string? id, IEnumerable<ArchiveSave> saves, IReadOnlyList<DeadLetter> letters)
     {
         var list = saves.ToList();
-        return new IncomingCommands(new ArchiveCommand(id, list, []), letters, whole.Rejections, [], list.Count, 0);
+        return new IncomingCommands(new ArchiveCommand(id, list, []), letters, whole.Rejections, [], list.Count, 0) { Traces = whole.Traces };
     }
 
     private static IncomingCommands ToDeadLetter(IncomingCommands commands, ArchiveSave save, string reason)

@@ -77,6 +77,16 @@ public static class CheckpointWorkerExtensions
     private static IServiceCollection AddDiagnostics(this IServiceCollection services, IConfiguration configuration)
     {
         services.AddMetrics();
+        services.AddOptions<OtlpOptions>()
+            .Configure(options =>
+            {
+                options.Endpoint = configuration["OTEL_EXPORTER_OTLP_ENDPOINT"];
+                options.Protocol = configuration["OTEL_EXPORTER_OTLP_PROTOCOL"] is { Length: > 0 } protocol ? protocol : options.Protocol;
+            })
+            .Bind(configuration.GetSection("Otlp"))
+            .ValidateOnStart();
+        services.AddSingleton<IValidateOptions<OtlpOptions>, OtlpOptionsValidator>();
+        services.AddSingletonHostedService<OpenTelemetryExport>();
         services.AddSingleton<Backlog>();
         services.AddSingleton<WorkerMetrics>();
         services.AddSingletonHostedService<MetricCollector>();
@@ -157,6 +167,7 @@ public static class CheckpointWorkerExtensions
 
     private static void Connect(IServiceProvider provider, IBusFactoryConfigurator bus)
     {
+        bus.UseInstrumentation(serviceName: "asynccheckpoints-worker");
         var commands = NamesOf(provider).Commands;
         var gate = provider.GetRequiredService<ConsumptionGate>();
         bus.ConnectEndpointConfigurationObserver(new GateConnector(commands, gate));

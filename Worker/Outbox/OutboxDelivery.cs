@@ -1,5 +1,7 @@
+using System.Diagnostics;
 using System.Threading.Channels;
 using AsyncCheckpoints.Contracts;
+using AsyncCheckpoints.Diagnostics;
 using AsyncCheckpoints.Messaging;
 using AsyncCheckpoints.Worker.Archiving;
 using AsyncCheckpoints.Worker.Hosting;
@@ -52,6 +54,9 @@ internal sealed class OutboxDelivery : IDuty
             return 0;
         }
 
+        using var activity = CheckpointTracing.IsOn
+            ? CheckpointTracing.StartBatch("checkpoint.deliver", ActivityKind.Producer, entries.Count, [])
+            : null;
         var delivered = new List<long>(entries.Count);
         var failures = new List<(OutboxEntry Entry, Exception Reason)>();
         await Task.WhenAll(entries.Select(DeliverAsync));
@@ -63,6 +68,7 @@ internal sealed class OutboxDelivery : IDuty
         foreach (var group in failures.GroupBy(failure => failure.Entry.Attempts))
         {
             var ids = group.Select(failure => failure.Entry.Id).ToList();
+            CheckpointTracing.Fail(activity, group.First().Reason);
             Log.DeliveryFailed(_logger, ids.Count, group.Key, group.First().Reason);
             await _archive.ReleaseOutboxAsync(_owner, ids, Delay(group.Key), group.First().Reason.Message, cancellationToken);
         }

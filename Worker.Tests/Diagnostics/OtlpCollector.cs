@@ -1,0 +1,92 @@
+using System.Collections.Concurrent;
+using Google.Protobuf;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+
+namespace AsyncCheckpoints.Tests.Diagnostics;
+
+/// <summary>A collector that keeps what it is sent (OTLP by HTTP, protobuf).</summary>
+internal sealed class OtlpCollector : IAsyncDisposable
+{
+    private readonly WebApplication _app;
+
+    private OtlpCollector(WebApplication app) => _app = app;
+
+    public string Address => _app.Urls.Single();
+
+    public ConcurrentBag<OtlpSpan> Spans { get; } = [];
+
+    public ConcurrentBag<string> Metrics { get; } = [];
+
+    public static async Task<OtlpCollector> StartAsync()
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.WebHost.UseUrls("http://127.0.0.1:0");
+        builder.Logging.ClearProviders();
+        var app = builder.Build();
+        var collector = new OtlpCollector(app);
+        app.MapPost("/v1/traces", async (HttpRequest request) => collector.AddSpans(await ReadAsync(request)));
+        app.MapPost("/v1/metrics", async (HttpRequest request) => collector.AddMetrics(await ReadAsync(request)));
+        await app.StartAsync();
+        return collector;
+    }
+
+    public ValueTask DisposeAsync() => _app.DisposeAsync();
+
+    private static async Task<byte[]> ReadAsync(HttpRequest request)
+    {
+        using var body = new MemoryStream();
+        await request.Body.CopyToAsync(body);
+        return body.ToArray();
+    }
+
+    // ExportTraceServiceRequest.resource_spans (1) → scope_spans (2) → spans (2).
+    private void AddSpans(byte[] request)
+    {
+        foreach (var span in Fields(request, 1).SelectMany(resource => Fields(resource, 2)).SelectMany(scope => Fields(scope, 2)))
+        {
+            Spans.Add(new OtlpSpan(
+                Hex(Fields(span, 1).Single()),
+                Hex(Fields(span, 2).Single()),
+                Fields(span, 4).Select(Hex).FirstOrDefault() ?? "",
+                Text(Fields(span, 5).Single()),
+                Fields(span, 9).ToDictionary(one => Text(Fields(one, 1).Single()), one => Fields(Fields(one, 2).Single(), 1).Select(Text).FirstOrDefault() ?? ""),
+                [.. Fields(span, 13).Select(link => (Hex(Fields(link, 1).Single()), Hex(Fields(link, 2).Single())))]));
+        }
+    }
+
+    // ExportMetricsServiceRequest.resource_metrics (1) → scope_metrics (2) → metrics (2) → name (1).
+    private void AddMetrics(byte[] request)
+    {
+        foreach (var metric in Fields(request, 1).SelectMany(resource => Fields(resource, 2)).SelectMany(scope => Fields(scope, 2)))
+        {
+            Metrics.Add(Text(Fields(metric, 1).Single()));
+        }
+    }
+
+    /// <summary>The fields of a message that have a length and this number.</summary>
+    private static List<byte[]> Fields(byte[] message, int number)
+    {
+        var found = new List<byte[]>();
+        var input = new CodedInputStream(message);
+        while (input.ReadTag() is not 0 and var tag)
+        {
+            if (WireFormat.GetTagFieldNumber(tag) == number && WireFormat.GetTagWireType(tag) == WireFormat.WireType.LengthDelimited)
+            {
+                found.Add(input.ReadBytes().ToByteArray());
+            }
+            else
+            {
+                input.SkipLastField();
+            }
+        }
+
+        return found;
+    }
+
+    private static string Hex(byte[] bytes) => Convert.ToHexStringLower(bytes);
+
+    private static string Text(byte[] bytes) => System.Text.Encoding.UTF8.GetString(bytes);
+}

@@ -1,0 +1,111 @@
+using System.Diagnostics;
+using AsyncCheckpoints.Diagnostics;
+using AsyncCheckpoints.Tests.Pipeline;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
+using Shouldly;
+using Xunit;
+
+namespace AsyncCheckpoints.Tests.Diagnostics;
+
+/// <summary>In one class, so one after the other: listeners are the process's.</summary>
+public sealed class TracingTests
+{
+    [Fact]
+    public async Task SaveAsync_Otlp_ArrivesAtTheCollectorAsOneTrace()
+    {
+        await using var collector = await OtlpCollector.StartAsync();
+        await using var deployment = new Deployment(ArchiveKind.Sqlite) { ["Otlp:Endpoint"] = collector.Address };
+        var worker = await deployment.StartWorkerAsync();
+        var client = await deployment.CreateClientAsync();
+        var saved = await client.SaveAsync(new Checkpoint { ExecutionId = deployment.Prefix, State = new byte[5] }, new SaveOptions { Durability = Durability.Persisted });
+        var archive = Deployment.ArchiveOf(worker);
+        await Deployment.UntilAsync(async () => (await archive.GetOutboxStatsAsync(CancellationToken.None)).Pending == 0, "the outbox is empty");
+        await deployment.StopAsync(worker);
+
+        var save = collector.Spans.Single(span => span.Tags.GetValueOrDefault("asynccheckpoints.execution.id") == deployment.Prefix);
+        save.Name.ShouldBe("checkpoint.save");
+        save.Tags["asynccheckpoints.checkpoint.id"].ShouldBe(saved.Key.Id);
+        save.Tags["asynccheckpoints.durability.reached"].ShouldBe("persisted");
+        var trace = collector.Spans.Where(span => span.TraceId == save.TraceId).ToDictionary(span => span.Name);
+        foreach (var name in (string[])["checkpoint.send", "checkpoint.archive"])
+        {
+            trace[name].ParentId.ShouldBe(save.SpanId);
+            trace[name].Links.ShouldBe([(save.TraceId, save.SpanId)]);
+        }
+
+        trace["checkpoint.archive"].Tags["db.system.name"].ShouldBe("sqlite");
+        collector.Spans.ShouldContain(span => span.Name == "checkpoint.deliver");
+        collector.Metrics.ShouldContain("asynccheckpoints.lag");
+        collector.Metrics.ShouldContain("asynccheckpoints.save.duration");
+    }
+
+    [Fact]
+    public async Task SaveAsync_ConflictWhileListening_EndsItsSpanWithTheFault()
+    {
+        var ended = new System.Collections.Concurrent.ConcurrentBag<Activity>();
+        using var listener = Listen(ended.Add);
+        await using var deployment = new Deployment(ArchiveKind.Sqlite, isEmbedded: true);
+        var client = (await deployment.StartWorkerAsync()).Services.GetRequiredService<ICheckpointClient>();
+        await Should.ThrowAsync<CheckpointConflictException>(
+            () => client.SaveAsync(new Checkpoint { ExecutionId = deployment.Prefix }, new SaveOptions { ExpectedLatestId = "not this" }));
+
+        var span = ended.Single(activity => (string?)activity.GetTagItem("asynccheckpoints.execution.id") == deployment.Prefix);
+        span.Status.ShouldBe(ActivityStatusCode.Error);
+        span.GetTagItem("error.type").ShouldBe(nameof(CheckpointConflictException));
+        Activity.Current.ShouldBeNull();
+    }
+
+    [Fact]
+    public void StartBatch_SavesOfManyTraces_IsARootWithABoundedNumberOfLinks()
+    {
+        using var listener = Listen(_ => { });
+        var saves = Enumerable.Range(0, 1000).Select(_ => Context(ActivityTraceId.CreateRandom())).ToList();
+        using var around = new Activity("around").Start();
+        using var sut = CheckpointTracing.StartBatch("checkpoint.archive", ActivityKind.Consumer, 1000, saves);
+        sut!.Parent.ShouldBeNull();
+        sut.ParentId.ShouldBeNull();
+        sut.Links.Select(link => link.Context.SpanId).ShouldBe(saves.Take(CheckpointTracing.MaxLinks).Select(save => save.SpanId));
+        sut.GetTagItem("messaging.batch.message_count").ShouldBe(1000);
+    }
+
+    [Fact]
+    public void StartBatch_SavesOfOneTrace_IsPartOfIt()
+    {
+        using var listener = Listen(_ => { });
+        var traceId = ActivityTraceId.CreateRandom();
+        using var sut = CheckpointTracing.StartBatch("checkpoint.send", ActivityKind.Producer, 2, [Context(traceId), Context(traceId)]);
+        sut!.TraceId.ShouldBe(traceId);
+        sut.Links.Count().ShouldBe(2);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("garbage")]
+    [InlineData("|1.2.3.")]
+    [InlineData("00-00000000000000000000000000000000-0000000000000000-00")]
+    public void ContextsOf_NoTraceContext_IsLeftOut(string traceParent) => CheckpointTracing.ContextsOf([traceParent]).ShouldBeEmpty();
+
+    [Fact]
+    public void Validate_OtlpOptionsOutOfBounds_NamesEach()
+    {
+        var sut = new Worker.Diagnostics.OtlpOptionsValidator();
+        sut.Validate(null, new Worker.Diagnostics.OtlpOptions()).ShouldBe(ValidateOptionsResult.Success);
+        var options = new Worker.Diagnostics.OtlpOptions { Endpoint = "here", Protocol = "carrier pigeon", SampleRatio = 2, MetricInterval = TimeSpan.Zero };
+        sut.Validate(null, options).Failures!.Count().ShouldBe(4);
+    }
+
+    private static ActivityContext Context(ActivityTraceId traceId) => new(traceId, ActivitySpanId.CreateRandom(), ActivityTraceFlags.Recorded, isRemote: true);
+
+    private static ActivityListener Listen(Action<Activity> ended)
+    {
+        var listener = new ActivityListener
+        {
+            ShouldListenTo = source => source.Name == "AsyncCheckpoints",
+            Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllDataAndRecorded,
+            ActivityStopped = ended,
+        };
+        ActivitySource.AddActivityListener(listener);
+        return listener;
+    }
+}
