@@ -203,7 +203,7 @@ internal sealed partial class FaultLab : IAsyncDisposable
     public static async Task UntilAsync(Func<Task<bool>> condition, string what, TimeSpan? patience = null)
     {
         var watch = Stopwatch.StartNew();
-        while (!await condition())
+        while (!await IsTrueAsync(condition))
         {
             if (watch.Elapsed > (patience ?? Patience))
             {
@@ -211,6 +211,19 @@ internal sealed partial class FaultLab : IAsyncDisposable
             }
 
             await Task.Delay(25);
+        }
+    }
+
+    /// <summary>A worker that has just started may not have made its tables yet.</summary>
+    private static async Task<bool> IsTrueAsync(Func<Task<bool>> condition)
+    {
+        try
+        {
+            return await condition();
+        }
+        catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.InvalidSchemaName)
+        {
+            return false;
         }
     }
 
