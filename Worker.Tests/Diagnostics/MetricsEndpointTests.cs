@@ -1,5 +1,6 @@
 using System.Net.Http.Headers;
 using AsyncCheckpoints.Tests.Pipeline;
+using AsyncCheckpoints.Tests.Servers;
 using AsyncCheckpoints.Worker.Diagnostics;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
@@ -34,6 +35,20 @@ public sealed class MetricsEndpointTests
 
         http.DefaultRequestHeaders.Accept.Add(MediaTypeWithQualityHeaderValue.Parse("application/openmetrics-text; version=1.0.0"));
         await ReadOpenMetricsAsync(await http.GetStringAsync("/metrics"));
+    }
+
+    /// <summary>A process of its own: MassTransit's meter belongs to the first host of a process.</summary>
+    [Fact]
+    public async Task Get_WorkerProcess_HasWhatMassTransitMeasures()
+    {
+        await using var worker = await WorkerProcess.StartAsync();
+        const string prefix = "Listening on ";
+        var line = await worker.WaitForLineAsync(line => line.StartsWith(prefix, StringComparison.Ordinal), Deployment.Patience);
+        using var http = new HttpClient { BaseAddress = new Uri(line[prefix.Length..]) };
+        (await http.PostAsync("/executions/run/checkpoints", new StringContent("{}"))).EnsureSuccessStatusCode();
+        await Deployment.UntilAsync(
+            async () => (await http.GetStringAsync("/metrics")).Contains("\nmessaging_masstransit_consume_", StringComparison.Ordinal), "MassTransit's metrics are there");
+        (await http.GetStringAsync("/metrics")).ShouldContain("\nasynccheckpoints_dead_letters_total 0\n");
     }
 
     [Theory]

@@ -24,6 +24,10 @@ internal sealed class BacklogSampler(
         return 0;
     }
 
+    /// <summary>The first count of the outbox need not wait for the second round.</summary>
+    public Task WaitForWorkAsync(CancellationToken cancellationToken) =>
+        state.WhenMigrated.IsCompleted ? Task.Delay(Timeout.InfiniteTimeSpan, cancellationToken) : state.WhenMigrated.WaitAsync(cancellationToken);
+
     private async Task SampleCacheAsync(CancellationToken cancellationToken)
     {
         try

@@ -58,7 +58,7 @@ internal sealed class MetricCollector(IMeterFactory factory, IServiceProvider pr
         _listener.Start();
 
         // Makes the instruments, so that the first scrape has them all.
-        provider.GetRequiredService<WorkerMetrics>();
+        provider.GetRequiredService<WorkerMetrics>().StartCounters();
         provider.GetRequiredService<CheckpointMetrics>();
         return Task.CompletedTask;
     }
@@ -73,8 +73,8 @@ internal sealed class MetricCollector(IMeterFactory factory, IServiceProvider pr
 
     private MetricFamily? FamilyOf(Instrument instrument)
     {
-        // Another host in this process has a meter of the same name.
-        var isOurs = instrument.Meter.Scope is null || ReferenceEquals(instrument.Meter.Scope, factory);
+        // Another host in this process has a meter of the same name; the libraries' are the process's.
+        var isOurs = instrument.Meter.Name != CheckpointMetrics.Name || ReferenceEquals(instrument.Meter.Scope, factory);
         if (!isOurs || !Meters.Contains(instrument.Meter.Name) || KindOf(instrument) is not { } kind)
         {
             return null;
@@ -89,10 +89,20 @@ internal sealed class MetricCollector(IMeterFactory factory, IServiceProvider pr
     {
         var type = instrument.GetType();
         var definition = type.IsGenericType ? type.GetGenericTypeDefinition() : null;
+        if (FallsAsWell(instrument.Name))
+        {
+            return MetricKind.Gauge;
+        }
+
         return definition == typeof(Counter<>) || definition == typeof(ObservableCounter<>) ? MetricKind.Counter
             : definition == typeof(UpDownCounter<>) || definition == typeof(ObservableUpDownCounter<>)
                 || definition == typeof(Gauge<>) || definition == typeof(ObservableGauge<>) ? MetricKind.Gauge
             : definition == typeof(Histogram<>) ? MetricKind.Histogram
             : null;
     }
+
+    /// <summary>What the runtime and MassTransit make with CreateCounter although it is a level.</summary>
+    private static bool FallsAsWell(string name) =>
+        name is "dotnet.thread_pool.thread.count" or "dotnet.thread_pool.queue.length"
+        || (name.StartsWith("messaging.masstransit.", StringComparison.Ordinal) && name.EndsWith(".active", StringComparison.Ordinal));
 }

@@ -27,8 +27,11 @@ internal sealed class WorkerMetrics
         _deadLetters = meter.CreateCounter<long>("asynccheckpoints.dead_letters", "{letter}", "What could not be archived.");
         _rescued = meter.CreateCounter<long>("asynccheckpoints.rescued", "{checkpoint}", "What was archived from Redis because its command did not come.");
         backlog.AddTo(meter);
+    }
 
-        // A counter that is first seen with its first event has no increase to alert on.
+    /// <summary>Somebody listens now: a counter that is first seen with its first event has no increase to alert on.</summary>
+    public void StartCounters()
+    {
         _deadLetters.Add(0);
         _rescued.Add(0);
     }

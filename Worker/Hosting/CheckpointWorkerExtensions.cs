@@ -167,7 +167,6 @@ public static class CheckpointWorkerExtensions
 
     private static void Connect(IServiceProvider provider, IBusFactoryConfigurator bus)
     {
-        bus.UseInstrumentation(serviceName: "asynccheckpoints-worker");
         var commands = NamesOf(provider).Commands;
         var gate = provider.GetRequiredService<ConsumptionGate>();
         bus.ConnectEndpointConfigurationObserver(new GateConnector(commands, gate));

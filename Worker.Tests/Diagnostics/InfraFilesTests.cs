@@ -1,0 +1,142 @@
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using AsyncCheckpoints.Tests.Pipeline;
+using AsyncCheckpoints.Worker.Diagnostics;
+using Microsoft.Extensions.DependencyInjection;
+using Shouldly;
+using Xunit;
+using YamlDotNet.RepresentationModel;
+
+namespace AsyncCheckpoints.Tests.Diagnostics;
+
+public sealed partial class InfraFilesTests
+{
+    private static readonly string Root = FindRoot();
+
+    [Fact]
+    public async Task Rules_Promtool_AreValid()
+    {
+        var (exitCode, output) = await Promtool.RunAsync(null, "check", "rules", PathOf("infra/prometheus-alerts.yml"));
+        exitCode.ShouldBe(0, output);
+    }
+
+    [Fact]
+    public async Task AlertsAndDashboard_EveryMetric_IsOneThatTheWorkerExports()
+    {
+        var named = Metrics().Matches(Read("infra/prometheus-alerts.yml")).Concat(
+            Expressions(JsonDocument.Parse(Read("infra/grafana-dashboard.json")).RootElement).SelectMany(expression => Metrics().Matches(expression)))
+            .Select(match => match.Value).ToHashSet();
+        named.Count.ShouldBeGreaterThan(15);
+
+        await using var deployment = new Deployment(ArchiveKind.Sqlite);
+        var worker = await deployment.StartWorkerAsync();
+        var client = worker.Services.GetRequiredService<ICheckpointClient>();
+        await client.SaveAsync(new Checkpoint { ExecutionId = "run" }, new SaveOptions { Durability = Durability.Persisted });
+        await worker.Services.GetRequiredService<BacklogSampler>().RunOnceAsync(CancellationToken.None);
+        var exported = worker.Services.GetRequiredService<MetricCollector>().Collect(isOpenMetrics: false)
+            .Split('\n').Where(line => !line.StartsWith('#')).Select(line => line.Split('{', ' ')[0]).ToHashSet();
+        named.Except(exported).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void Alerts_Each_HasItsSectionInTheRunbook()
+    {
+        var runbook = Read("docs/OPERATIONS.md");
+        var rules = Documents("infra/prometheus-alerts.yml").Single().AllNodes.OfType<YamlMappingNode>()
+            .Where(node => node.Children.ContainsKey("alert")).ToList();
+        rules.Count.ShouldBe(10);
+        foreach (var rule in rules)
+        {
+            var name = rule["alert"].ToString();
+            runbook.ShouldContain($"\n### {name}\n");
+            rule["annotations"]["runbook"].ToString().ShouldBe($"docs/OPERATIONS.md#{name.ToLowerInvariant()}");
+            runbook.ShouldNotContain($"### {name}\n\n###");
+        }
+    }
+
+    [Fact]
+    public async Task Metrics_Each_IsInTheRunbook()
+    {
+        await using var deployment = new Deployment(ArchiveKind.Sqlite, isEmbedded: true);
+        using var recorder = new MeterRecorder(await deployment.StartWorkerAsync());
+        var runbook = Read("docs/OPERATIONS.md");
+        foreach (var name in recorder.Instruments.Keys)
+        {
+            runbook.ShouldContain(name["asynccheckpoints".Length..] + "`");
+        }
+    }
+
+    [Fact]
+    public void Kubernetes_Pods_RunWithoutRightsAndFitTogether()
+    {
+        var parts = Documents("infra/kubernetes/worker.yaml").ToDictionary(document => document.RootNode["kind"].ToString(), document => document.RootNode);
+        parts.Keys.ShouldBe(["ServiceAccount", "ConfigMap", "Deployment", "Service", "PodDisruptionBudget", "HorizontalPodAutoscaler"]);
+        var pod = parts["Deployment"]["spec"]["template"];
+        pod["spec"]["securityContext"]["runAsNonRoot"].ToString().ShouldBe("true");
+        var containers = ((YamlSequenceNode)pod["spec"]["containers"]).ToList();
+        foreach (var container in containers)
+        {
+            container["securityContext"]["readOnlyRootFilesystem"].ToString().ShouldBe("true");
+            container["securityContext"]["allowPrivilegeEscalation"].ToString().ShouldBe("false");
+            container["securityContext"]["capabilities"]["drop"][0].ToString().ShouldBe("ALL");
+            container["resources"]["limits"]["memory"].ToString().ShouldEndWith("Mi");
+        }
+
+        var port = containers[1]["ports"][0]["containerPort"].ToString();
+        foreach (var probe in (string[])["startupProbe", "livenessProbe", "readinessProbe"])
+        {
+            containers[0][probe]["httpGet"]["port"].ToString().ShouldBe(port);
+            parts["ConfigMap"]["data"]["nginx.conf"].ToString().ShouldContain($"location = {containers[0][probe]["httpGet"]["path"]} ");
+        }
+
+        var labels = pod["metadata"]["labels"].ToString();
+        parts["Service"]["spec"]["selector"].ToString().ShouldBe(labels);
+        parts["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"].ToString().ShouldBe(labels);
+        parts["HorizontalPodAutoscaler"]["spec"]["scaleTargetRef"]["name"].ShouldBe(parts["Deployment"]["metadata"]["name"]);
+        parts["HorizontalPodAutoscaler"]["spec"]["metrics"][0]["external"]["metric"]["selector"]["matchLabels"]["queue"].ToString()
+            .ShouldBe(new Messaging.QueueNames(new CheckpointOptions().Prefix).Commands);
+    }
+
+    [Fact]
+    public void Collector_Pipelines_NameWhatIsConfigured()
+    {
+        var root = Documents("infra/otel-collector.yaml").Single().RootNode;
+        foreach (var pipeline in ((YamlMappingNode)root["service"]["pipelines"]).Children.Values)
+        {
+            foreach (var (section, names) in ((YamlMappingNode)pipeline).Children)
+            {
+                ((YamlSequenceNode)names).ShouldAllBe(name => ((YamlMappingNode)root[section]).Children.ContainsKey(name));
+            }
+        }
+    }
+
+    [GeneratedRegex(@"\b(?:asynccheckpoints|dotnet)_[a-z_]+\b")]
+    private static partial Regex Metrics();
+
+    private static IEnumerable<string> Expressions(JsonElement dashboard) => dashboard.GetProperty("panels").EnumerateArray()
+        .Where(panel => panel.TryGetProperty("targets", out _))
+        .SelectMany(panel => panel.GetProperty("targets").EnumerateArray())
+        .Select(target => target.GetProperty("expr").GetString()!);
+
+    private static IEnumerable<YamlDocument> Documents(string path)
+    {
+        var stream = new YamlStream();
+        stream.Load(new StringReader(Read(path)));
+        return stream.Documents;
+    }
+
+    private static string Read(string path) => File.ReadAllText(PathOf(path));
+
+    private static string PathOf(string path) => Path.Combine(Root, path);
+
+    private static string FindRoot()
+    {
+        var folder = new DirectoryInfo(AppContext.BaseDirectory);
+        while (!File.Exists(Path.Combine(folder.FullName, "AsyncCheckpoints.sln")))
+        {
+            folder = folder.Parent ?? throw new InvalidOperationException("The repository's root is not above the tests.");
+        }
+
+        return folder.FullName;
+    }
+}
