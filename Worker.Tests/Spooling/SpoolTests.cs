@@ -24,7 +24,7 @@ public sealed class SpoolTests : IDisposable
         var worker = await deployment.StartWorkerAsync();
         deployment["ConnectionStrings:RabbitMq"] = broker.ConnectionString;
         deployment["ConnectionStrings:Redis"] = redis.ConnectionString;
-        var client = await StartClientAsync(deployment);
+        var client = await StartClientAsync(deployment, isRedisAway);
         await client.Client.SaveAsync(At(0));
         await broker.CutAsync();
         if (isRedisAway)
@@ -45,7 +45,7 @@ public sealed class SpoolTests : IDisposable
 
         broker.Restore();
         redis.Restore();
-        await StartClientAsync(deployment);
+        await StartClientAsync(deployment, isRedisAway);
         var expected = isRedisAway ? saved : saved.Where(result => result.Spooled).ToList();
         await Deployment.UntilAsync(
             async () =>
@@ -59,13 +59,13 @@ public sealed class SpoolTests : IDisposable
 
     private static Checkpoint At(int step) => new() { ExecutionId = "run", Version = step, State = BitConverter.GetBytes(step) };
 
-    private async Task<(Microsoft.Extensions.Hosting.IHost Host, ICheckpointClient Client)> StartClientAsync(Deployment deployment)
+    private async Task<(Microsoft.Extensions.Hosting.IHost Host, ICheckpointClient Client)> StartClientAsync(Deployment deployment, bool isRedisAway)
     {
         var host = await deployment.StartClientAsync(
             options =>
             {
                 options.BrokerTimeout = TimeSpan.FromMilliseconds(500);
-                options.CacheTimeout = TimeSpan.FromMilliseconds(500);
+                options.CacheTimeout = isRedisAway ? TimeSpan.FromMilliseconds(500) : TimeSpan.FromSeconds(8);
                 options.DrainTimeout = TimeSpan.FromSeconds(5);
             },
             services => services.AddCheckpointSpool(options => options.SpoolPath = Path.Combine(_folder.FullName, "spool.db")));
