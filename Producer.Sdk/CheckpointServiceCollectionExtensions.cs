@@ -58,6 +58,8 @@ public static class CheckpointServiceCollectionExtensions
         services.AddSingleton<SavePipeline>();
         services.AddSingleton<CheckpointReader>();
         services.AddSingleton<ICheckpointClient, CheckpointClient>();
+        services.AddSingleton<EndpointKeeper>();
+        services.AddHostedService(provider => provider.GetRequiredService<EndpointKeeper>());
         services.AddHostedService<SpoolDrain>();
         services.AddHostedService<CheckpointClientService>();
         return services;
@@ -82,6 +84,7 @@ public static class CheckpointServiceCollectionExtensions
         {
             var options = context.GetRequiredService<IOptions<CheckpointOptions>>().Value;
             RabbitMqTopology.Configure(rabbit, new Uri(options.RabbitMq!), new QueueNames(options.Prefix));
+            rabbit.ConnectEndpointConfigurationObserver(context.GetRequiredService<EndpointKeeper>());
         }));
         return services;
     }

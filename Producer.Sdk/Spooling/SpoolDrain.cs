@@ -3,6 +3,7 @@ using AsyncCheckpoints.Saving;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
+using Log = AsyncCheckpoints.Saving.Log;
 
 namespace AsyncCheckpoints.Spooling;
 

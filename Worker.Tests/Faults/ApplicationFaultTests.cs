@@ -7,9 +7,7 @@ namespace AsyncCheckpoints.Tests.Faults;
 [Collection(FaultTestGroup.Name)]
 public sealed class ApplicationFaultTests(FaultServers servers)
 {
-    // Long: it failed once in four runs (the worker did not consume again after the cut); docs/PLAN.md.
     [Fact]
-    [Trait("Category", "Long")]
     public Task Kill_BetweenRedisAndBroker_IsArchivedByTheRescuer() => RunAsync(3101, 2, async (lab, application, lines) =>
     {
         await ProgressAsync(lines, 200);

@@ -81,9 +81,7 @@ public sealed partial class HostileInputTests(FaultServers servers)
         worker.HasExited.ShouldBeFalse();
     });
 
-    // Long: it failed once in four runs (977 of 978 neighbours); docs/PLAN.md.
     [Fact]
-    [Trait("Category", "Long")]
     public Task Messages_EndInDeadLettersWithAReasonAndNeighboursAreArchived() => FaultLab.RunAsync(servers.Set, 3802, async lab =>
     {
         var nasty = new Nasty(lab.Random);

@@ -24,7 +24,7 @@ internal sealed class CheckpointCommandsConsumer(
 
         if (context.ResponseAddress is not null)
         {
-            await RespondAsync(context, commands);
+            await TellAsync(context, commands);
         }
     }
 
@@ -47,13 +47,13 @@ internal sealed class CheckpointCommandsConsumer(
     }
 
     /// <summary>The commit stands whether or not its sender hears of it.</summary>
-    private async Task RespondAsync(ConsumeContext<CheckpointCommands> context, IncomingCommands commands)
+    private async Task TellAsync(ConsumeContext<CheckpointCommands> context, IncomingCommands commands)
     {
         try
         {
             var answer = new CommandsArchived { SchemaVersion = WireFormat.SchemaVersion };
             answer.Rejections.AddRange(commands.Rejections);
-            await context.RespondAsync(answer);
+            await context.AnswerAsync(answer);
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {

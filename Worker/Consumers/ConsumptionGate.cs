@@ -1,3 +1,4 @@
+using AsyncCheckpoints.Messaging;
 using AsyncCheckpoints.Worker.Archiving;
 using AsyncCheckpoints.Worker.Storage;
 using MassTransit;
@@ -10,7 +11,12 @@ namespace AsyncCheckpoints.Worker.Consumers;
 /// broker would otherwise take them back by itself after its consumer timeout, again and again.
 /// </summary>
 internal sealed class ConsumptionGate(
-    ICheckpointArchive archive, ArchiveState state, IOptions<WorkerOptions> options, TimeProvider time, ILogger<ConsumptionGate> logger)
+    ICheckpointArchive archive,
+    ArchiveState state,
+    EndpointKeeper keeper,
+    IOptions<WorkerOptions> options,
+    TimeProvider time,
+    ILogger<ConsumptionGate> logger)
     : BackgroundService, IReceiveEndpointObserver
 {
     private static readonly TimeSpan PingInterval = TimeSpan.FromSeconds(1);
@@ -67,7 +73,7 @@ internal sealed class ConsumptionGate(
     {
         IsOpen = false;
         Log.Paused(logger, state.Outage?.TotalMilliseconds ?? 0);
-        var stopped = endpoint.Stop(stoppingToken);
+        var stopped = keeper.StopAsync(endpoint, stoppingToken);
         var closing = Interlocked.Exchange(ref _closing, new CancellationTokenSource());
         await closing.CancelAsync();
         closing.Dispose();
@@ -78,7 +84,7 @@ internal sealed class ConsumptionGate(
         }
 
         state.Succeeded();
-        endpoint.Start(stoppingToken);
+        await keeper.StartAsync(endpoint, stoppingToken);
         IsOpen = true;
         Log.Resumed(logger);
     }

@@ -64,13 +64,13 @@ internal sealed class FindConsumer(ICheckpointArchive archive, ArchiveState stat
         try
         {
             await state.WhenMigrated.WaitAsync(context.CancellationToken);
-            await context.RespondAsync(await find(context.Message));
+            await context.AnswerAsync(await find(context.Message));
         }
         catch (Exception e) when (!context.CancellationToken.IsCancellationRequested)
         {
             var isTransient = TransientErrors.IsTransient(e);
             Log.ReadFailed(logger, isTransient, e);
-            await context.RespondAsync(new RequestFailed { SchemaVersion = WireFormat.SchemaVersion, Reason = e.Message, IsTransient = isTransient });
+            await context.AnswerAsync(new RequestFailed { SchemaVersion = WireFormat.SchemaVersion, Reason = e.Message, IsTransient = isTransient });
         }
     }
 }

@@ -1,5 +1,6 @@
 using AsyncCheckpoints.Messaging;
 using MassTransit;
+using MassTransit.Middleware;
 using Microsoft.Extensions.Options;
 
 namespace AsyncCheckpoints.Worker.Consumers;
@@ -18,7 +19,8 @@ internal sealed class FindConsumerDefinition : ConsumerDefinition<FindConsumer>
     {
         endpoint.PrefetchCount = 64;
         endpoint.ConfigureConsumeTopology = false;
-        endpoint.DiscardFaultedMessages();
+        // Without MassTransit's faults: the consumer says what went wrong.
+        endpoint.ConfigureError(pipe => pipe.UseFilter(new DiscardErrorTransportFilter()));
         endpoint.DiscardSkippedMessages();
     }
 }

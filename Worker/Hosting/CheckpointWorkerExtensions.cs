@@ -170,6 +170,7 @@ public static class CheckpointWorkerExtensions
         var commands = NamesOf(provider).Commands;
         var gate = provider.GetRequiredService<ConsumptionGate>();
         bus.ConnectEndpointConfigurationObserver(new GateConnector(commands, gate));
+        bus.ConnectEndpointConfigurationObserver(provider.GetRequiredService<EndpointKeeper>());
     }
 
     private static QueueNames NamesOf(IServiceProvider provider) =>
