@@ -110,6 +110,9 @@ public sealed partial class HostileInputTests(FaultServers servers)
         await lab.SettleAsync(host);
         worker.HasExited.ShouldBeFalse();
         (await lab.Archive.FindAsync(new CheckpointQuery { ExecutionId = "last" }, null, null, long.MaxValue, default)).Items.ShouldHaveSingleItem().Id.ShouldBe(last.Key.Id);
+
+        // The message with the huge one takes longer than those behind it.
+        await FaultLab.UntilAsync(async () => await CountAsync(lab, "good") >= neighbours, $"{neighbours} good neighbours are archived");
         (await CountAsync(lab, "good")).ShouldBe(neighbours);
         (await CountAsync(lab, "huge")).ShouldBe(0);
         var letters = await lab.Archive.ListDeadLettersAsync(null, 5000, default);
