@@ -17,6 +17,10 @@ internal sealed class CheckpointClientService(CacheLink cache, SavePipeline pipe
         {
             // The application starts without Redis; every call tries again.
         }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            // It is told to stop while it starts, which is no failure.
+        }
     }
 
     public Task StopAsync(CancellationToken cancellationToken) => pipeline.DrainAsync(options.Value.DrainTimeout);

@@ -142,7 +142,8 @@ internal sealed partial class FaultLab : IAsyncDisposable
     }
 
     /// <summary>Starts a client behind the proxies.</summary>
-    public async Task<IHost> StartClientAsync(Action<CheckpointOptions>? configure = null, TimeProvider? time = null)
+    public async Task<IHost> StartClientAsync(
+        Action<CheckpointOptions>? configure = null, TimeProvider? time = null, Action<IServiceCollection>? addServices = null)
     {
         var builder = Host.CreateEmptyApplicationBuilder(null);
         builder.Logging.ClearProviders();
@@ -162,6 +163,7 @@ internal sealed partial class FaultLab : IAsyncDisposable
             options.SaveTimeout = TimeSpan.FromSeconds(4);
             configure?.Invoke(options);
         });
+        addServices?.Invoke(builder.Services);
         var host = builder.Build();
         _clients.Add(host);
         await host.StartAsync();

@@ -1,0 +1,74 @@
+using AsyncCheckpoints.Tests.Servers;
+using Shouldly;
+using Xunit;
+
+namespace AsyncCheckpoints.Tests.Faults;
+
+/// <summary>Outages under load at their full length; the length is what is tested, not a wait for something.</summary>
+[Collection(FaultTestGroup.Name)]
+public sealed class OutageTests(FaultServers servers)
+{
+    // The client's SaveTimeout is 4 s; the rest is for a machine that is busy.
+    private static readonly TimeSpan SlowestCall = TimeSpan.FromSeconds(12);
+
+    [Fact]
+    public Task Broker_DownForAMinute_WithAndWithoutSpool() => FaultLab.RunAsync(servers.Set, 3901, async lab =>
+    {
+        var folder = Directory.CreateTempSubdirectory("asynccheckpoints-outage-");
+        try
+        {
+            var worker = await lab.StartWorkerAsync();
+            var plain = await lab.StartClientAsync();
+            var spooling = await lab.StartClientAsync(
+                addServices: services => services.AddCheckpointSpool(options => options.SpoolPath = Path.Combine(folder.FullName, "spool.db")));
+            Workload other = null!;
+            var load = await lab.UnderLoadAsync(
+                FaultLab.ClientOf(plain),
+                async () => other = await lab.UnderLoadAsync(FaultLab.ClientOf(spooling), OutageAsync, "spooling"));
+            load.Slowest.ShouldBeLessThan(SlowestCall);
+            other.Slowest.ShouldBeLessThan(SlowestCall);
+            worker.HasExited.ShouldBeFalse();
+            await lab.AuditAsync(plain);
+            await FaultLab.StopClientAsync(spooling);
+
+            async Task OutageAsync()
+            {
+                await lab.ProgressAsync();
+                await servers.Set.KillAsync(ServerKind.RabbitMq);
+                lab.Timeline.Note("broker killed");
+                await Task.Delay(TimeSpan.FromMinutes(1));
+                await lab.ProgressAsync();
+                await servers.Set.StartAsync(ServerKind.RabbitMq);
+                lab.Timeline.Note("broker back");
+                await lab.ProgressAsync();
+            }
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    });
+
+    /// <summary>No dead letters, which the audit looks for: the messages wait on the queue.</summary>
+    [Fact]
+    public Task Postgres_DownForTwoMinutes_PausesAndResumes() => FaultLab.RunAsync(servers.Set, 3902, async lab =>
+    {
+        var worker = await lab.StartWorkerAsync();
+        var client = await lab.StartClientAsync();
+        var load = await lab.UnderLoadAsync(FaultLab.ClientOf(client), async () =>
+        {
+            await lab.ProgressAsync();
+            await servers.Set.KillAsync(ServerKind.Postgres);
+            lab.Timeline.Note("PostgreSQL killed");
+            await Task.Delay(TimeSpan.FromMinutes(2));
+            await lab.ProgressAsync(20);
+            await servers.Set.StartAsync(ServerKind.Postgres);
+            lab.Timeline.Note("PostgreSQL back");
+            await lab.ProgressAsync();
+        });
+        load.Slowest.ShouldBeLessThan(SlowestCall);
+        worker.HasExited.ShouldBeFalse();
+        worker.Lines.Count(line => line.Contains("Stopped consuming", StringComparison.Ordinal)).ShouldBe(1);
+        await lab.AuditAsync(client);
+    });
+}
