@@ -11,7 +11,7 @@ return await CheckpointsCommand.RunAsync(args, async settings =>
     builder.Services
         .AddCheckpointWorker(builder.Configuration)
         .AddCheckpointApi()
-        .AddHostedService<LoopbackListener>();
+        .AddHostedService<ListenerCheck>();
     if (string.IsNullOrEmpty(builder.Configuration[WebHostDefaults.ServerUrlsKey]))
     {
         builder.WebHost.UseUrls("http://127.0.0.1:8470");
