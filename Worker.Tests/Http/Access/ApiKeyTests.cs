@@ -19,6 +19,7 @@ public sealed class ApiKeyTests(KeyedHost host) : IClassFixture<KeyedHost>
         { "GET", "/executions/none/checkpoints/a", ApiRole.Read },
         { "HEAD", "/executions/none/checkpoints/a", ApiRole.Read },
         { "GET", "/stats", ApiRole.Read },
+        { "GET", "/export", ApiRole.Read },
         { "GET", "/jobs", ApiRole.Read },
         { "GET", "/jobs/none", ApiRole.Read },
         { "GET", "/jobs/none/findings", ApiRole.Read },
