@@ -1,6 +1,4 @@
 using AsyncCheckpoints.Worker.CommandLine;
-using AsyncCheckpoints.Worker.Diagnostics;
-using AsyncCheckpoints.Worker.Health;
 using AsyncCheckpoints.Worker.Hosting;
 using AsyncCheckpoints.Worker.Http;
 
@@ -18,9 +16,6 @@ return await CheckpointsCommand.RunAsync(args, async settings =>
     }
 
     var app = builder.Build();
-    app.MapWorkerHealth();
-    app.MapWorkerMetrics();
-    app.MapCheckpointApi();
-    app.MapOperationsApi();
+    app.MapCheckpointWorker();
     await app.RunAsync();
 });
