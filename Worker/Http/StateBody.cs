@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.IO.Pipelines;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace AsyncCheckpoints.Worker.Http;
@@ -10,6 +11,7 @@ internal static class StateBody
     /// <param name="context">The request.</param>
     /// <param name="maxStateBytes">The largest state.</param>
     /// <exception cref="ApiException">It is larger, or has a content encoding.</exception>
+    /// <exception cref="BadHttpRequestException">It did not come in time, or not as the protocol wants it.</exception>
     public static async Task<ReadOnlyMemory<byte>> ReadAsync(HttpContext context, int maxStateBytes)
     {
         var request = context.Request;
@@ -29,25 +31,45 @@ internal static class StateBody
             limit.MaxRequestBodySize = null;
         }
 
+        // Each read is ended before anything is thrown: else Kestrel cannot read the rest of the body away.
+        await using var cut = context.RequestAborted.UnsafeRegister(static reader => ((PipeReader)reader!).CancelPendingRead(), request.BodyReader);
         var state = new ArrayBufferWriter<byte>();
         while (true)
         {
-            var read = await request.BodyReader.ReadAsync(context.RequestAborted);
-            if (state.WrittenCount + read.Buffer.Length > maxStateBytes)
-            {
-                throw ApiException.TooLarge(maxStateBytes, length: null);
-            }
-
-            foreach (var segment in read.Buffer)
+            var read = await ReadAsync(request.BodyReader);
+            var isTooLarge = state.WrittenCount + read.Buffer.Length > maxStateBytes;
+            foreach (var segment in isTooLarge ? default : read.Buffer)
             {
                 state.Write(segment.Span);
             }
 
             request.BodyReader.AdvanceTo(read.Buffer.End);
+            if (isTooLarge)
+            {
+                throw ApiException.TooLarge(maxStateBytes, length: null);
+            }
+
+            if (read.IsCanceled)
+            {
+                throw new BadHttpRequestException("The body did not arrive in time.", StatusCodes.Status408RequestTimeout);
+            }
+
             if (read.IsCompleted)
             {
                 return state.WrittenMemory;
             }
+        }
+    }
+
+    private static async Task<ReadResult> ReadAsync(PipeReader reader)
+    {
+        try
+        {
+            return await reader.ReadAsync(CancellationToken.None);
+        }
+        catch (IOException e) when (e is not BadHttpRequestException)
+        {
+            throw new BadHttpRequestException("The body ended early, or is not as HTTP has it.", StatusCodes.Status400BadRequest, e);
         }
     }
 }
