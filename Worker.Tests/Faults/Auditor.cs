@@ -191,7 +191,7 @@ internal sealed class Auditor(IReadOnlyList<Operation> ledger, Func<Operation, b
                         verdict.Add($"{row.Key} of step {save!.Step} is at {row.Sequence}, not behind {before} of a step before");
                     }
 
-                    if (save!.Sequence != 0 && save.Sequence != row.Sequence)
+                    if (!save!.IsToldSequence(row.Sequence))
                     {
                         verdict.Add($"{row.Key} is at {row.Sequence}; its caller was told {save.Sequence}");
                     }

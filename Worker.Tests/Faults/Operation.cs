@@ -23,8 +23,19 @@ internal sealed record Operation(int Number, string Owner, int Step, OperationKi
     /// <summary>What the caller was told; null while nothing.</summary>
     public Durability? Reached { get; set; }
 
-    /// <summary>The sequence the caller was told.</summary>
+    /// <summary>
+    /// The sequence the caller was told; negative where Redis did not answer: it may have given the save a later one, which
+    /// then stands.
+    /// </summary>
     public long Sequence { get; set; }
+
+    /// <summary>Whether a sequence fits to what the caller was told.</summary>
+    public bool IsToldSequence(long sequence) => Sequence switch
+    {
+        0 => true,
+        < 0 => sequence >= -Sequence,
+        _ => sequence == Sequence,
+    };
 
     /// <summary>The content of a token: the token itself and as many bytes as it says, which only it can make.</summary>
     public static byte[] StateOf(string token)

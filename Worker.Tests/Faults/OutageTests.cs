@@ -1,4 +1,6 @@
+using AsyncCheckpoints.Spooling;
 using AsyncCheckpoints.Tests.Servers;
+using Microsoft.Extensions.DependencyInjection;
 using Shouldly;
 using Xunit;
 
@@ -28,6 +30,8 @@ public sealed class OutageTests(FaultServers servers)
             load.Slowest.ShouldBeLessThan(SlowestCall);
             other.Slowest.ShouldBeLessThan(SlowestCall);
             worker.HasExited.ShouldBeFalse();
+            var spool = spooling.Services.GetRequiredService<ICommandSpool>();
+            await FaultLab.UntilAsync(() => Task.FromResult(spool.IsEmpty), "the spool is drained");
             await lab.AuditAsync(plain);
             await FaultLab.StopClientAsync(spooling);
 

@@ -112,7 +112,7 @@ internal sealed class Workload
             await CallAsync(operation, async () =>
             {
                 var result = await load._client.SaveAsync(CheckpointOf(operation), new SaveOptions { Durability = level });
-                return (result.Reached, result.Sequence);
+                return (result.Reached, result.Cached ? result.Sequence : -result.Sequence);
             });
         }
 

@@ -20,6 +20,7 @@ internal sealed class WorkerProcess : IAsyncDisposable
     private readonly string? _ownDirectory;
     private readonly LineBuffer _lines = new();
     private Task _completed = Task.CompletedTask;
+    private bool _isDisposed;
 
     private WorkerProcess(Process process, string? ownDirectory)
     {
@@ -123,6 +124,11 @@ internal sealed class WorkerProcess : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _isDisposed, true))
+        {
+            return;
+        }
+
         Kill();
         await _completed;
         _process.Dispose();
