@@ -1,4 +1,5 @@
 using AsyncCheckpoints.Worker.CommandLine;
+using AsyncCheckpoints.Worker.Dashboard;
 using AsyncCheckpoints.Worker.Diagnostics;
 using AsyncCheckpoints.Worker.Health;
 using AsyncCheckpoints.Worker.Hosting;
@@ -22,5 +23,6 @@ return await CheckpointsCommand.RunAsync(args, async settings =>
     app.MapWorkerMetrics();
     app.MapCheckpointApi();
     app.MapOperationsApi();
+    app.MapCheckpointDashboard();
     await app.RunAsync();
 });

@@ -7,7 +7,7 @@ namespace AsyncCheckpoints.Worker.Http;
 /// <c>POST /jobs/{id}/cancel</c>.</item>
 /// <item><c>GET /dead-letters</c>, <c>GET /dead-letters/{id}</c>, <c>POST /dead-letters/{id}/retry</c>,
 /// <c>DELETE /dead-letters/{id}</c>.</item>
-/// <item><c>GET /stats</c>, <c>GET /audit</c>.</item>
+/// <item><c>GET /stats</c>, <c>GET /stats/history</c>, <c>GET /audit</c>.</item>
 /// </list>
 /// What changes something is in the audit trail, and is refused to a page of another origin.
 /// </summary>
@@ -30,6 +30,7 @@ internal static class OperationsApi
         Map("/dead-letters/{id}/retry", DeadLetterEndpoints.RetryAsync, "POST");
         Map("/dead-letters/{id}", DeadLetterEndpoints.DiscardAsync, "DELETE");
         Map("/stats", StatsEndpoints.StatsAsync, "GET");
+        Map("/stats/history", StatsEndpoints.HistoryAsync, "GET");
         Map("/audit", StatsEndpoints.AuditAsync, "GET");
         return api;
 
