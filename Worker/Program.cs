@@ -1,7 +1,4 @@
 using AsyncCheckpoints.Worker.CommandLine;
-using AsyncCheckpoints.Worker.Dashboard;
-using AsyncCheckpoints.Worker.Diagnostics;
-using AsyncCheckpoints.Worker.Health;
 using AsyncCheckpoints.Worker.Hosting;
 using AsyncCheckpoints.Worker.Http;
 
@@ -12,17 +9,13 @@ return await CheckpointsCommand.RunAsync(args, async settings =>
     builder.Services
         .AddCheckpointWorker(builder.Configuration)
         .AddCheckpointApi()
-        .AddHostedService<LoopbackListener>();
+        .AddHostedService<ListenerCheck>();
     if (string.IsNullOrEmpty(builder.Configuration[WebHostDefaults.ServerUrlsKey]))
     {
         builder.WebHost.UseUrls("http://127.0.0.1:8470");
     }
 
     var app = builder.Build();
-    app.MapWorkerHealth();
-    app.MapWorkerMetrics();
-    app.MapCheckpointApi();
-    app.MapOperationsApi();
-    app.MapCheckpointDashboard();
+    app.MapCheckpointWorker();
     await app.RunAsync();
 });

@@ -90,9 +90,9 @@ public abstract partial class ApiTests
     [InlineData("DELETE /executions/{e}/checkpoints/a/")]
     [InlineData("DELETE /executions/{e}/checkpoints/a/b")]
     [InlineData("DELETE /executions/{e}/checkpoints/a?namespace=%4")]
-    [InlineData("DELETE http://h/executions/{e}/checkpoints/..")]
-    [InlineData("DELETE http://h/executions/{e}%2Fcheckpoints%2Fa")]
-    [InlineData("DELETE http://h")]
+    [InlineData("DELETE http://localhost/executions/{e}/checkpoints/..")]
+    [InlineData("DELETE http://localhost/executions/{e}%2Fcheckpoints%2Fa")]
+    [InlineData("DELETE http://localhost")]
     public async Task RawTarget_FolderSegmentsOrBadEncoding_TouchNothing(string target)
     {
         (await Http.PutAsync($"{Path()}/a", Body("x"))).EnsureSuccessStatusCode();
@@ -102,7 +102,7 @@ public abstract partial class ApiTests
     }
 
     [Theory]
-    [InlineData("http://h/executions/{e}/latest")]
+    [InlineData("http://localhost/executions/{e}/latest")]
     [InlineData("/executions/{e}/checkpoints/%61%2fb?namespace=")]
     public async Task RawTarget_OtherSpellings_AreTheSame(string target)
     {
@@ -116,7 +116,7 @@ public abstract partial class ApiTests
         using var tcp = new TcpClient();
         await tcp.ConnectAsync(host.Address.Host, host.Address.Port);
         var stream = tcp.GetStream();
-        await stream.WriteAsync(Encoding.ASCII.GetBytes($"{requestLine} HTTP/1.1\r\nHost: {(requestLine.Contains("://h/", StringComparison.Ordinal) ? "h" : host.Address.Authority)}\r\nConnection: close\r\n\r\n"));
+        await stream.WriteAsync(Encoding.ASCII.GetBytes($"{requestLine} HTTP/1.1\r\nHost: {(requestLine.Contains("://localhost/", StringComparison.Ordinal) ? "localhost" : host.Address.Authority)}\r\nConnection: close\r\n\r\n"));
         using var reader = new StreamReader(stream, Encoding.ASCII);
         var response = await reader.ReadToEndAsync();
         return int.Parse(response.Split(' ')[1], System.Globalization.CultureInfo.InvariantCulture);

@@ -71,6 +71,7 @@ internal static class CheckpointsCommand
         root.Add(JobVerbs.Retention());
         root.Add(JobVerbs.Jobs());
         root.Add(DeadLetterVerbs.DeadLetters());
+        root.Add(ApiKeyVerbs.ApiKey());
         root.Add(MaintenanceVerbs.Migrate());
         root.Add(MaintenanceVerbs.Doctor());
         return root;

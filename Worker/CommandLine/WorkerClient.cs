@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Http.Headers;
 using System.Text.Json;
 using AsyncCheckpoints.Worker.Http;
 
@@ -7,9 +8,25 @@ namespace AsyncCheckpoints.Worker.CommandLine;
 /// <summary>A running worker, over its HTTP API.</summary>
 internal sealed class WorkerClient : IDisposable
 {
+    private const string KeyVariable = "CHECKPOINTS_API_KEY";
+
     private readonly HttpClient _http;
 
-    public WorkerClient(Uri url) => _http = new HttpClient { BaseAddress = url, Timeout = TimeSpan.FromMinutes(2) };
+    /// <summary>A worker; the key comes from the environment, where no list of processes shows it.</summary>
+    /// <param name="url">Where it is.</param>
+    public WorkerClient(Uri url)
+    {
+        _http = new HttpClient { BaseAddress = url, Timeout = TimeSpan.FromMinutes(2) };
+        if (Environment.GetEnvironmentVariable(KeyVariable) is { Length: > 0 } key)
+        {
+            if (!AuthenticationHeaderValue.TryParse($"Bearer {key.Trim()}", out var header))
+            {
+                throw new CommandException(ExitCodes.Usage, $"{KeyVariable} is not a key such as 'api-key create' makes.");
+            }
+
+            _http.DefaultRequestHeaders.Authorization = header;
+        }
+    }
 
     public static string PathOf(string execution, string id, string ns) =>
         $"executions/{PercentText.EncodeSegment(execution)}/checkpoints/{PercentText.EncodeSegment(id)}?namespace={Uri.EscapeDataString(ns)}";
@@ -55,7 +72,7 @@ internal sealed class WorkerClient : IDisposable
             throw new CommandException(
                 answer.StatusCode == HttpStatusCode.NotFound ? ExitCodes.NotFound
                 : answer.StatusCode == HttpStatusCode.ServiceUnavailable ? ExitCodes.Unreachable : ExitCodes.Failed,
-                await ProblemAsync(answer, cancellationToken));
+                await ProblemAsync(answer, cancellationToken) + (answer.StatusCode == HttpStatusCode.Unauthorized ? $" The key is taken from {KeyVariable}." : ""));
         }
     }
 

@@ -1,8 +1,9 @@
+using AsyncCheckpoints.Worker.Http.Access;
 using Microsoft.Net.Http.Headers;
 
 namespace AsyncCheckpoints.Worker.Diagnostics;
 
-/// <summary>/metrics, for Prometheus.</summary>
+/// <summary>/metrics, for Prometheus. Where keys are configured, other machines need one that may read.</summary>
 internal static class MetricsEndpoint
 {
     private const string OpenMetrics = "application/openmetrics-text";
@@ -10,8 +11,9 @@ internal static class MetricsEndpoint
     /// <summary>Maps /metrics.</summary>
     /// <param name="endpoints">The routes.</param>
     public static void MapWorkerMetrics(this IEndpointRouteBuilder endpoints) =>
-        endpoints.MapGet("/metrics", (HttpContext context, MetricCollector collector) =>
+        endpoints.MapGet("/metrics", (HttpContext context, MetricCollector collector, ApiAccess access) =>
         {
+            access.RequireUnlessLocal(context, ApiRole.Read);
             var isOpenMetrics = PrefersOpenMetrics(context.Request.GetTypedHeaders().Accept);
             context.Response.Headers.CacheControl = "no-store";
             context.Response.Headers.Vary = HeaderNames.Accept;

@@ -5,6 +5,7 @@ using AsyncCheckpoints.Worker.Archiving;
 using AsyncCheckpoints.Worker.Consumers;
 using AsyncCheckpoints.Worker.Diagnostics;
 using AsyncCheckpoints.Worker.Health;
+using AsyncCheckpoints.Worker.Http.Access;
 using AsyncCheckpoints.Worker.Jobs;
 using AsyncCheckpoints.Worker.Outbox;
 using AsyncCheckpoints.Worker.Rescue;
@@ -77,6 +78,7 @@ public static class CheckpointWorkerExtensions
     private static IServiceCollection AddDiagnostics(this IServiceCollection services, IConfiguration configuration)
     {
         services.AddMetrics();
+        services.AddApiAccess();
         services.AddOptions<OtlpOptions>()
             .Configure(options =>
             {

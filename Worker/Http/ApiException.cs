@@ -8,6 +8,9 @@ internal sealed class ApiException(ProblemDetails problem) : Exception(problem.D
     /// <summary>The answer.</summary>
     public ProblemDetails Problem { get; } = problem;
 
+    /// <summary>How to prove who one is (<c>WWW-Authenticate</c>); null: that was not asked.</summary>
+    public string? Challenge { get; init; }
+
     public static ApiException NoSuchPath(HttpContext context) =>
         new(ApiProblem.Create(StatusCodes.Status404NotFound, "no-such-path", "There is nothing at this path.", $"'{context.Request.Path.Value}' is not a path of this API."));
 

@@ -1,3 +1,4 @@
+using AsyncCheckpoints.Worker.Http.Access;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -16,7 +17,8 @@ namespace AsyncCheckpoints.Worker.Http;
 /// </list>
 /// Ids in a path are percent-encoded, '/' as %2F and '%' as %25 (<see cref="PercentText"/> on "." and ".."); the namespace
 /// is a query parameter. Texts in headers of a response are percent-encoded UTF-8, always. Failures are problem details
-/// (RFC 9457). Requests that the server itself refuses to parse (such as %00 in a path) get its bare status.
+/// (RFC 9457). Where keys are configured (<see cref="ApiOptions"/>) a request names one as <c>Authorization: Bearer</c>;
+/// reading takes the role read, changing write. Requests that the server itself refuses to parse (such as %00 in a path) get its bare status.
 /// </summary>
 public static class CheckpointApi
 {
@@ -32,7 +34,9 @@ public static class CheckpointApi
     public static IServiceCollection AddCheckpointApi(this IServiceCollection services)
     {
         services.AddOptions<CheckpointOptions>();
+        services.AddApiAccess();
         services.TryAddSingleton<ProblemMiddleware>();
+        services.TryAddSingleton<ApiGauge>();
         services.TryAddEnumerable(ServiceDescriptor.Transient<IStartupFilter, ProblemStartupFilter>());
         services.Configure<KestrelServerOptions>(o =>
         {
@@ -49,27 +53,21 @@ public static class CheckpointApi
     /// <returns>All of the API's endpoints, for conventions.</returns>
     public static IEndpointConventionBuilder MapCheckpointApi(this IEndpointRouteBuilder endpoints)
     {
-        var problems = endpoints.ServiceProvider.GetService<ProblemMiddleware>()
-            ?? throw new InvalidOperationException("The checkpoint API's services are missing: call services.AddCheckpointApi().");
         var api = endpoints.MapGroup("/executions");
-        Map("", ListEndpoints.ListExecutionsAsync, "GET");
-        Map("{execution}", DeleteEndpoints.ClearAsync, "DELETE");
-        Map("{execution}/latest", ReadEndpoints.LoadLatestAsync, "GET", "HEAD");
-        Map("{execution}/checkpoints", SaveEndpoints.SaveAsync, "POST");
-        Map("{execution}/checkpoints", ListEndpoints.ListAsync, "GET");
-        Map("{execution}/checkpoints/{id}", SaveEndpoints.PutAsync, "PUT");
-        Map("{execution}/checkpoints/{id}", ReadEndpoints.LoadAsync, "GET");
-        Map("{execution}/checkpoints/{id}", ReadEndpoints.ExistsAsync, "HEAD");
-        Map("{execution}/checkpoints/{id}", DeleteEndpoints.DeleteAsync, "DELETE");
-        Map("{execution}/checkpoints/{id}/fork", SaveEndpoints.ForkAsync, "POST");
+        var routes = new ApiRoutes(api);
+        Map(ApiRole.Read, "", ListEndpoints.ListExecutionsAsync, "GET");
+        Map(ApiRole.Write, "{execution}", DeleteEndpoints.ClearAsync, "DELETE");
+        Map(ApiRole.Read, "{execution}/latest", ReadEndpoints.LoadLatestAsync, "GET", "HEAD");
+        Map(ApiRole.Write, "{execution}/checkpoints", SaveEndpoints.SaveAsync, "POST");
+        Map(ApiRole.Read, "{execution}/checkpoints", ListEndpoints.ListAsync, "GET");
+        Map(ApiRole.Write, "{execution}/checkpoints/{id}", SaveEndpoints.PutAsync, "PUT");
+        Map(ApiRole.Read, "{execution}/checkpoints/{id}", ReadEndpoints.LoadAsync, "GET");
+        Map(ApiRole.Read, "{execution}/checkpoints/{id}", ReadEndpoints.ExistsAsync, "HEAD");
+        Map(ApiRole.Write, "{execution}/checkpoints/{id}", DeleteEndpoints.DeleteAsync, "DELETE");
+        Map(ApiRole.Write, "{execution}/checkpoints/{id}/fork", SaveEndpoints.ForkAsync, "POST");
         return api;
 
-        // Failures are caught here too: inside whatever else the application puts into the pipeline.
-        void Map(string pattern, Func<HttpContext, ICheckpointClient, Task> handler, params string[] methods) =>
-            api.MapMethods(pattern, methods, context => problems.InvokeAsync(context, inner =>
-            {
-                ApiPath.RequireExact(inner);
-                return handler(inner, inner.RequestServices.GetRequiredService<ICheckpointClient>());
-            }));
+        void Map(ApiRole role, string pattern, Func<HttpContext, ICheckpointClient, Task> handler, params string[] methods) =>
+            routes.Map(role, pattern, context => handler(context, context.RequestServices.GetRequiredService<ICheckpointClient>()), methods);
     }
 }

@@ -1,3 +1,5 @@
+using AsyncCheckpoints.Worker.Http.Access;
+
 namespace AsyncCheckpoints.Worker.Http;
 
 /// <summary>
@@ -7,9 +9,10 @@ namespace AsyncCheckpoints.Worker.Http;
 /// <c>POST /jobs/{id}/cancel</c>.</item>
 /// <item><c>GET /dead-letters</c>, <c>GET /dead-letters/{id}</c>, <c>POST /dead-letters/{id}/retry</c>,
 /// <c>DELETE /dead-letters/{id}</c>.</item>
-/// <item><c>GET /stats</c>, <c>GET /stats/history</c>, <c>GET /audit</c>.</item>
+/// <item><c>GET /stats</c>, <c>GET /stats/history</c>, <c>GET /audit</c>, <c>GET /export</c>.</item>
 /// </list>
-/// What changes something is in the audit trail, and is refused to a page of another origin.
+/// What changes something, or shows the body of a dead letter, takes the role operate; the rest takes the role read.
+/// Changes are in the audit trail, with the name of the key.
 /// </summary>
 internal static class OperationsApi
 {
@@ -18,43 +21,21 @@ internal static class OperationsApi
     /// <returns>All of its endpoints, for conventions.</returns>
     public static IEndpointConventionBuilder MapOperationsApi(this IEndpointRouteBuilder endpoints)
     {
-        var problems = endpoints.ServiceProvider.GetRequiredService<ProblemMiddleware>();
         var api = endpoints.MapGroup("");
-        Map("/jobs", JobEndpoints.StartAsync, "POST");
-        Map("/jobs", JobEndpoints.ListAsync, "GET");
-        Map("/jobs/{id}", JobEndpoints.GetAsync, "GET");
-        Map("/jobs/{id}/findings", JobEndpoints.ListFindingsAsync, "GET");
-        Map("/jobs/{id}/cancel", JobEndpoints.CancelAsync, "POST");
-        Map("/dead-letters", DeadLetterEndpoints.ListAsync, "GET");
-        Map("/dead-letters/{id}", DeadLetterEndpoints.GetAsync, "GET");
-        Map("/dead-letters/{id}/retry", DeadLetterEndpoints.RetryAsync, "POST");
-        Map("/dead-letters/{id}", DeadLetterEndpoints.DiscardAsync, "DELETE");
-        Map("/stats", StatsEndpoints.StatsAsync, "GET");
-        Map("/stats/history", StatsEndpoints.HistoryAsync, "GET");
-        Map("/audit", StatsEndpoints.AuditAsync, "GET");
+        var routes = new ApiRoutes(api);
+        routes.Map(ApiRole.Operate, "/jobs", JobEndpoints.StartAsync, "POST");
+        routes.Map(ApiRole.Read, "/jobs", JobEndpoints.ListAsync, "GET");
+        routes.Map(ApiRole.Read, "/jobs/{id}", JobEndpoints.GetAsync, "GET");
+        routes.Map(ApiRole.Read, "/jobs/{id}/findings", JobEndpoints.ListFindingsAsync, "GET");
+        routes.Map(ApiRole.Operate, "/jobs/{id}/cancel", JobEndpoints.CancelAsync, "POST");
+        routes.Map(ApiRole.Read, "/dead-letters", DeadLetterEndpoints.ListAsync, "GET");
+        routes.Map(ApiRole.Operate, "/dead-letters/{id}", DeadLetterEndpoints.GetAsync, "GET");
+        routes.Map(ApiRole.Operate, "/dead-letters/{id}/retry", DeadLetterEndpoints.RetryAsync, "POST");
+        routes.Map(ApiRole.Operate, "/dead-letters/{id}", DeadLetterEndpoints.DiscardAsync, "DELETE");
+        routes.Map(ApiRole.Read, "/stats", StatsEndpoints.StatsAsync, "GET");
+        routes.Map(ApiRole.Read, "/stats/history", StatsEndpoints.HistoryAsync, "GET");
+        routes.Map(ApiRole.Operate, "/audit", StatsEndpoints.AuditAsync, "GET");
+        routes.MapStream(ApiRole.Read, "/export", ExportEndpoint.ExportAsync, "GET");
         return api;
-
-        void Map(string pattern, Func<HttpContext, Task> handler, string method) =>
-            api.MapMethods(pattern, [method], context => problems.InvokeAsync(context, inner =>
-            {
-                ApiPath.RequireExact(inner);
-                if (method != "GET")
-                {
-                    RequireOwnOrigin(inner);
-                }
-
-                return handler(inner);
-            }));
-    }
-
-    // Browsers name the origin of a page that sends; other clients have none.
-    private static void RequireOwnOrigin(HttpContext context)
-    {
-        var origin = context.Request.Headers.Origin.ToString();
-        if (origin.Length > 0 && !origin.Equals($"{context.Request.Scheme}://{context.Request.Host}", StringComparison.OrdinalIgnoreCase))
-        {
-            throw new ApiException(ApiProblem.Create(
-                StatusCodes.Status403Forbidden, "other-origin", "A page of another origin may not do this.", $"Origin is '{origin}'."));
-        }
     }
 }

@@ -26,6 +26,11 @@ internal sealed partial class ProblemMiddleware(ILogger<ProblemMiddleware> logge
                 context.Response.Headers.RetryAfter = RetryAfterSeconds;
             }
 
+            if (e is ApiException { Challenge: { } challenge })
+            {
+                context.Response.Headers.WWWAuthenticate = challenge;
+            }
+
             await Results.Problem(problem).ExecuteAsync(context);
             return;
         }

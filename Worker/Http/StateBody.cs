@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.IO.Pipelines;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace AsyncCheckpoints.Worker.Http;
@@ -10,6 +11,7 @@ internal static class StateBody
     /// <param name="context">The request.</param>
     /// <param name="maxStateBytes">The largest state.</param>
     /// <exception cref="ApiException">It is larger, or has a content encoding.</exception>
+    /// <exception cref="BadHttpRequestException">It did not come in time, or not as the protocol wants it.</exception>
     public static async Task<ReadOnlyMemory<byte>> ReadAsync(HttpContext context, int maxStateBytes)
     {
         var request = context.Request;
@@ -32,7 +34,7 @@ internal static class StateBody
         var state = new ArrayBufferWriter<byte>();
         while (true)
         {
-            var read = await request.BodyReader.ReadAsync(context.RequestAborted);
+            var read = await ReadAsync(context);
             if (state.WrittenCount + read.Buffer.Length > maxStateBytes)
             {
                 throw ApiException.TooLarge(maxStateBytes, length: null);
@@ -48,6 +50,18 @@ internal static class StateBody
             {
                 return state.WrittenMemory;
             }
+        }
+    }
+
+    private static async Task<ReadResult> ReadAsync(HttpContext context)
+    {
+        try
+        {
+            return await context.Request.BodyReader.ReadAsync(context.RequestAborted);
+        }
+        catch (OperationCanceledException e)
+        {
+            throw new BadHttpRequestException("The body did not arrive in time.", StatusCodes.Status408RequestTimeout, e);
         }
     }
 }

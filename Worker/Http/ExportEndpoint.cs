@@ -1,0 +1,76 @@
+using System.Buffers;
+using System.IO.Compression;
+using AsyncCheckpoints.Worker.Jobs.Sources;
+using AsyncCheckpoints.Worker.Storage;
+
+namespace AsyncCheckpoints.Worker.Http;
+
+/// <summary>
+/// Streams checkpoints of the archive as JSON Lines, as a job of kind export writes them: execution by execution, each
+/// oldest first. It reads on only as fast as the client does. What ends early ends without the last chunk of HTTP, so that
+/// no client takes a part for the whole.
+/// </summary>
+internal static class ExportEndpoint
+{
+    private const int BatchSize = 500;
+    private const int FlushBytes = 64 * 1024;
+
+    public static async Task ExportAsync(HttpContext context)
+    {
+        var query = new ApiQuery(context, "execution", "executionPrefix", "namespace", "node", "metadata", "savedFrom", "savedBefore", "gzip");
+        var arguments = new ScanArguments
+        {
+            Execution = query.Text("execution"),
+            ExecutionPrefix = query.Text("executionPrefix"),
+            Namespace = query.Text("namespace"),
+            Node = query.Text("node"),
+            Metadata = query.Json("metadata"),
+            SavedFrom = query.Time("savedFrom"),
+            SavedBefore = query.Time("savedBefore"),
+        };
+        arguments.Validate();
+        var services = context.RequestServices;
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(
+            context.RequestAborted, services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping);
+        try
+        {
+            await WriteAsync(context.Response, services.GetRequiredService<ICheckpointArchive>(), arguments, query.Flag("gzip") ?? false, stop.Token);
+        }
+        catch (OperationCanceledException) when (context.Response.HasStarted)
+        {
+            context.Abort();
+        }
+    }
+
+    private static async Task WriteAsync(
+        HttpResponse response, ICheckpointArchive archive, ScanArguments arguments, bool isGzip, CancellationToken cancellationToken)
+    {
+        response.ContentType = isGzip ? "application/gzip" : "application/x-ndjson";
+
+        // Disposed only at the end: that writes the trailer, by which gzip knows that nothing is missing.
+        var target = isGzip ? new GZipStream(response.Body, CompressionLevel.Fastest) : response.Body;
+        await using var source = new ArchiveSource(archive, isOwned: false);
+        var buffer = new ArrayBufferWriter<byte>();
+        await foreach (var batch in new SourceScan(source, arguments, includeState: true).ReadAsync(null, BatchSize, cancellationToken))
+        {
+            foreach (var checkpoint in batch.Items)
+            {
+                CheckpointLine.Write(buffer, checkpoint);
+                if (buffer.WrittenCount >= FlushBytes)
+                {
+                    await FlushAsync();
+                }
+            }
+
+            await FlushAsync();
+        }
+
+        await target.DisposeAsync();
+
+        async Task FlushAsync()
+        {
+            await target.WriteAsync(buffer.WrittenMemory, cancellationToken);
+            buffer.ResetWrittenCount();
+        }
+    }
+}
