@@ -70,9 +70,9 @@ export function jobForm(onStarted) {
   const about = el('p', { class: 'hint' });
   const fields = el('div', { class: 'fieldset' });
   const problem = el('p', { class: 'problem', role: 'alert' });
-  const submit = el('button', { class: 'primary' }, 'Start');
+  let isStarting = false;
   const form = el('form', { class: 'job-form', onsubmit: start },
-    el('div', { class: 'labelled' }, el('label', { for: 'job-kind' }, 'Kind'), select), about, fields, problem, submit);
+    el('div', { class: 'labelled' }, el('label', { for: 'job-kind' }, 'Kind'), select), about, fields, problem, el('button', { class: 'primary' }, 'Start'));
   select.addEventListener('change', show);
   show();
   return form;
@@ -87,8 +87,10 @@ export function jobForm(onStarted) {
 
   async function start(event) {
     event.preventDefault();
+    // Not by disabling the button: it would lose the focus.
+    if (isStarting) return;
+    isStarting = true;
     problem.textContent = '';
-    submit.disabled = true;
     try {
       const kind = kinds[select.value];
       const values = read(kind.fields);
@@ -100,7 +102,7 @@ export function jobForm(onStarted) {
     } catch (error) {
       problem.textContent = error.message;
     } finally {
-      submit.disabled = false;
+      isStarting = false;
     }
   }
 
