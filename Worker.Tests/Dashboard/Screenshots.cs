@@ -10,7 +10,7 @@ using Shouldly;
 
 namespace AsyncCheckpoints.Tests.Dashboard;
 
-/// <summary>The pictures of the README (make screenshots): a worker that works, looked at in light and dark.</summary>
+/// <summary>The pictures of the documents (make screenshots): a worker that works, looked at in light and dark.</summary>
 internal static class Screenshots
 {
     private const int LargestBytes = 200 * 1024;
@@ -52,6 +52,7 @@ internal static class Screenshots
             await page.GetByLabel("Id starts with").FillAsync("research");
             await Assertions.Expect(page.Locator(".ids li").First).ToHaveTextAsync("research-0040", new() { Timeout = Chromium.PatienceMilliseconds });
             await page.Locator(".detail pre").First.WaitForAsync();
+            await page.Locator(".timeline li").First.WaitForAsync();
             await SaveAsync(page, folder, "timeline", colors);
 
             await page.GetByRole(AriaRole.Checkbox, new() { Name = "Compare step-06", Exact = true }).CheckAsync();
@@ -97,10 +98,10 @@ internal static class Screenshots
 
         const string forked = "research-0042";
         var later = start.AddMinutes(60);
-        await SaveAsync(http, forked, "step-06b", "step-05", "review", "soil moisture in Styria", 6, "", later);
-        await SaveAsync(http, forked, "step-07b", "step-06b", "draft", "soil moisture in Styria", 7, "", later.AddSeconds(33));
+        await SaveAsync(http, forked, "step-06b", "step-05", "review", "soil moisture", 6, "", later);
+        await SaveAsync(http, forked, "step-07b", "step-06b", "draft", "soil moisture", 7, "", later.AddSeconds(33));
         await SaveAsync(http, forked, "step-03c", "step-02", "search", "soil sensors", 3, "", later.AddSeconds(70));
-        await SaveAsync(http, forked, "step-08b", "step-07b", "review", "soil moisture in Styria", 8, "", later.AddSeconds(95));
+        await SaveAsync(http, forked, "step-08b", "step-07b", "review", "soil moisture", 8, "", later.AddSeconds(95));
         await SaveAsync(http, forked, "step-04c", "step-03c", "read", "soil sensors", 4, "", later.AddSeconds(120));
         await SaveAsync(http, forked, "fetch-1", null, "fetch", "sensor data", 1, "tools", later.AddSeconds(140));
         await SaveAsync(http, forked, "fetch-2", "fetch-1", "parse", "sensor data", 2, "tools", later.AddSeconds(150));

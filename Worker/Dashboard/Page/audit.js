@@ -22,7 +22,7 @@ export function audit(root) {
       el('td', { 'data-name': 'Who' }, el('bdi', {}, entry.actor)),
       el('td', { 'data-name': 'What' }, el('span', { class: 'badge' }, entry.action)),
       el('td', { 'data-name': 'To' }, el('bdi', { class: 'id' }, entry.subject)),
-      el('td', { 'data-name': 'With' }, el('bdi', {}, entry.detail)))));
+      el('td', { 'data-name': 'With' }, entry.detail === '' ? null : el('bdi', {}, entry.detail)))));
     empty.hidden = rows.hasChildNodes();
     older.hidden = token === null;
     say(`${rows.children.length} entries.`);

@@ -26,7 +26,7 @@ export async function checkpointView(key, { addressOf, onCompare, onDeleted }) {
       Id: [id(checkpoint.id), copyButton(checkpoint.id, 'the checkpoint’s id')],
       Namespace: checkpoint.namespace === '' ? '–' : id(checkpoint.namespace),
       Parent: parent ? el('a', { href: addressOf(parent) }, id(parent.id)) : '–',
-      Saved: moment(checkpoint.createdAt),
+      Created: moment(checkpoint.createdAt),
       Sequence: String(checkpoint.sequence),
       Version: String(checkpoint.version),
       Type: el('bdi', {}, checkpoint.contentType),

@@ -46,7 +46,7 @@ export function deadLetters(root) {
         button('Retry', () => retry(letter), { 'aria-label': `Retry letter ${letter.id}` }),
         button('Discard', () => discard(letter), { class: 'danger', 'aria-label': `Discard letter ${letter.id}` })),
       el('p', { class: 'reason' }, el('bdi', {}, letter.reason)),
-      el('p', { class: 'hint' }, letter.executionId === null ? null : ['Execution ', id(letter.executionId), ' · '],
+      el('p', { class: 'hint' }, letter.executionId === null ? null : ['Execution ', el('a', { href: `#/executions?${new URLSearchParams({ execution: letter.executionId })}` }, id(letter.executionId)), ' · '],
         el('bdi', {}, letter.contentType), ` · ${bytes(letter.bodyBytes)}`),
       details);
   }

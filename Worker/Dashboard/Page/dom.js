@@ -36,27 +36,30 @@ export function setText(node, text) {
 
 /** Makes the children of a parent those of a list, and keeps the nodes that stay: focus and opened details survive. */
 export function keyed(parent, items, keyOf, create, update = () => {}) {
-  const known = new Map(Array.from(parent.children, node => [node.itemKey, node]));
+  const wanted = new Set(items.map(keyOf));
+  const known = new Map();
+  for (const node of [...parent.children]) {
+    if (wanted.has(node.itemKey)) known.set(node.itemKey, node);
+    else removeWithFocus(node);
+  }
   let place = parent.firstElementChild;
   for (const item of items) {
-    const key = keyOf(item);
-    let node = known.get(key);
-    if (node) {
-      known.delete(key);
-    } else {
+    let node = known.get(keyOf(item));
+    if (!node) {
       node = create(item);
-      node.itemKey = key;
+      node.itemKey = keyOf(item);
     }
     if (node === place) place = place.nextElementSibling;
     else parent.insertBefore(node, place);
     update(node, item);
   }
-  for (const node of known.values()) {
-    const hadFocus = node.contains(document.activeElement);
-    const next = node.nextElementSibling ?? node.previousElementSibling;
-    node.remove();
-    if (hadFocus) (next?.querySelector('a, button, summary') ?? document.querySelector('h1'))?.focus();
-  }
+}
+
+function removeWithFocus(node) {
+  const hadFocus = node.contains(document.activeElement);
+  const next = node.nextElementSibling ?? node.previousElementSibling;
+  node.remove();
+  if (hadFocus) (next?.querySelector('a, button, summary') ?? document.querySelector('h1')).focus();
 }
 
 /** Runs now and every so often while the page can be seen. Returns what stops it. */

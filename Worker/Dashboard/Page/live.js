@@ -30,7 +30,7 @@ export function live(root) {
     chart('Throughput, per second', rate, [['Saves', 'savesPerSecond'], ['Archived', 'archivedPerSecond']]),
     chart('Lag', seconds, [['Oldest save not archived', 'lagSeconds']], 0.1),
     chart('Waiting', count, [['Pending', 'pending'], ['Queue', 'queueDepth'], ['Outbox', 'outboxPending']], 4),
-    chart('Dead letters', count, [['Dead letters', 'deadLetters']], 4),
+    chart('Dead letters', count, [['All', 'deadLetters']], 4),
   ];
   const problem = el('p', { class: 'problem', hidden: true });
   root.append(

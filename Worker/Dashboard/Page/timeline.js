@@ -23,18 +23,17 @@ export function layout(checkpoints) {
     const above = waiting.map((wanted, from) => ({ wanted, from })).filter(({ wanted }) => wanted !== null);
     waiting = waiting.map(wanted => (wanted === key ? null : wanted));
     // A parent that is newer than its child (it was saved again) has no line: it would go up.
-    const isBelow = parent !== null && parent !== key && !(places.get(parent) <= i);
-    waiting[column] = isBelow ? parent : null;
+    waiting[column] = places.get(parent) > i ? parent : null;
     if (parent !== null) children.set(parent, (children.get(parent) ?? 0) + 1);
     while (waiting.length > 0 && waiting.at(-1) === null) waiting.pop();
-    const below = waiting.map((wanted, to) => ({ wanted, to })).filter(({ wanted }) => wanted !== null);
     return {
       checkpoint,
       column,
       into: incoming,
       passing: above.filter(({ wanted }) => wanted !== key).map(({ from }) => from),
-      goesOn: below.some(({ to }) => to === column),
-      isLost: isBelow && !places.has(parent),
+      goesOn: places.get(parent) > i,
+      // It is older than what is loaded, or deleted.
+      isLost: parent !== null && !places.has(parent),
     };
   });
   return { rows, children, columns: Math.min(mostColumns, Math.max(1, ...rows.map(row => Math.max(row.column, ...row.passing, 0) + 1))) };
@@ -55,7 +54,7 @@ export function gutter(row, columns) {
   for (const from of row.into) {
     parts.push(svg('path', { class: color(from), d: `M${x(from)},0 C${x(from)},${middle} ${own},${middle / 2} ${own},${middle}` }));
   }
-  if (row.goesOn) {
+  if (row.goesOn || row.isLost) {
     parts.push(svg('line', { class: `${color(row.column)}${row.isLost ? ' lost' : ''}`, x1: own, x2: own, y1: middle, y2: rowHeight }));
   }
   parts.push(svg('circle', { class: color(row.column), cx: own, cy: middle, r: 5 }));
