@@ -25,7 +25,18 @@ export function id(text, more = '') {
   return el('bdi', { class: `id ${more}`.trim() }, text);
 }
 
-export function button(text, onclick, more = {}) {
+/** A button that does one thing at a time: clicks while it is at work are ignored. */
+export function button(text, act, more = {}) {
+  let isBusy = false;
+  async function onclick() {
+    if (isBusy) return;
+    isBusy = true;
+    try {
+      await act();
+    } finally {
+      isBusy = false;
+    }
+  }
   return el('button', { type: 'button', onclick, ...more }, text);
 }
 

@@ -10,6 +10,7 @@ export function execution(root, executionId, params, onCleared) {
   let loaded = [];
   let token = null;
   let compared = [];
+  let shownDetail = null;
   const stop = new AbortController();
   const heading = el('h2', { tabindex: -1 }, id(executionId));
   const namespaces = el('select', { id: 'namespace' }, el('option', { value: 'all' }, 'All namespaces'));
@@ -22,7 +23,7 @@ export function execution(root, executionId, params, onCleared) {
     el('a', { class: 'back', href: '#/executions' }, '← All executions'),
     el('header', { class: 'bar' }, heading, copyButton(executionId, 'the execution’s id'),
       el('span', { class: 'grow' }),
-      button('Refresh', () => refresh()),
+      button('Refresh', refresh),
       button('Clear execution', clear, { class: 'danger' })),
     el('div', { class: 'panes' },
       el('section', { class: 'card', 'aria-label': 'Timeline' },
@@ -41,16 +42,16 @@ export function execution(root, executionId, params, onCleared) {
     links[Math.min(links.length - 1, Math.max(0, at + step))].focus();
   });
 
-  async function refresh() {
-    loaded = [];
-    await load(null);
+  function refresh() {
+    return load(null);
   }
 
   async function load(from) {
+    const before = from === null ? [] : loaded;
     const page = await call('GET', `/executions/${segment(executionId)}/checkpoints`, {
       query: { allNamespaces: true, limit: perPage, continuationToken: from }, signal: stop.signal,
     });
-    loaded = loaded.concat(page.items);
+    loaded = before.concat(page.items);
     token = page.continuationToken ?? null;
     const chosen = namespaces.value;
     const names = [...new Set(loaded.map(checkpoint => checkpoint.namespace))].sort();
@@ -123,8 +124,10 @@ export function execution(root, executionId, params, onCleared) {
   }
 
   async function showDetail(view) {
+    shownDetail = view;
     const node = await view;
-    if (stop.signal.aborted) return;
+    // Something else was chosen meanwhile.
+    if (stop.signal.aborted || shownDetail !== view) return;
     detail.replaceChildren(node);
     detail.querySelector('h3').focus({ preventScroll: matchMedia('(min-width: 1100px)').matches });
   }
@@ -132,6 +135,7 @@ export function execution(root, executionId, params, onCleared) {
   async function showChosen() {
     mark();
     if (params.get('id') === null) {
+      shownDetail = null;
       detail.replaceChildren(el('p', { class: 'empty' }, 'Choose a checkpoint to see its state.'));
       return;
     }
