@@ -1,4 +1,6 @@
+using System.Diagnostics;
 using System.Text;
+using AsyncCheckpoints.Tests.Jobs;
 using AsyncCheckpoints.Tests.Servers;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -27,6 +29,27 @@ public sealed class ReadmeTests
         var code = readme.Split("```csharp\n")[1].Split("```")[0];
         var tested = await File.ReadAllTextAsync(Path.Combine(root, "Worker.Tests", "Documentation", "ReadmeTests.cs"));
         Lines(tested).ShouldContain(Lines(code));
+    }
+
+    [Fact]
+    public async Task CurlLines_OfTheReadme_AreServedAsPrinted()
+    {
+        await using var worker = new JobWorker();
+        await worker.StartAsync();
+        var script = (await File.ReadAllTextAsync(Path.Combine(RepositoryRoot(), "README.md"))).Split("```bash\n")[1].Split("```")[0]
+            .Replace("http://127.0.0.1:8470", worker.Http.BaseAddress!.ToString().TrimEnd('/'), StringComparison.Ordinal)
+            .Replace("curl ", "curl -sS --fail-with-body -w '\\n' ", StringComparison.Ordinal);
+        var start = new ProcessStartInfo("bash", ["-e", "-c", script]) { WorkingDirectory = worker.Folder, RedirectStandardOutput = true, RedirectStandardError = true };
+        using var process = Process.Start(start)!;
+        var errors = process.StandardError.ReadToEndAsync();
+        var lines = (await process.StandardOutput.ReadToEndAsync()).Split('\n');
+        await process.WaitForExitAsync();
+        process.ExitCode.ShouldBe(0, string.Join('\n', lines) + await errors);
+        lines[0].ShouldContain("\"reached\":\"persisted\"");
+        lines[2].ShouldBe("any bytes");
+        lines[4].ShouldContain("\"id\":\"c2\"");
+        lines[4].ShouldNotContain("\"id\":\"c1\"");
+        (await File.ReadAllLinesAsync(Path.Combine(worker.Folder, "checkpoints.jsonl"))).Length.ShouldBe(3);
     }
 
     private static async Task<Checkpoint?> RunAsync(string redis, string rabbitMq)

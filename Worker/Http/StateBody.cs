@@ -31,21 +31,29 @@ internal static class StateBody
             limit.MaxRequestBodySize = null;
         }
 
+        // Each read is ended before anything is thrown: else Kestrel cannot read the rest of the body away.
+        await using var cut = context.RequestAborted.UnsafeRegister(static reader => ((PipeReader)reader!).CancelPendingRead(), request.BodyReader);
         var state = new ArrayBufferWriter<byte>();
         while (true)
         {
-            var read = await ReadAsync(context);
-            if (state.WrittenCount + read.Buffer.Length > maxStateBytes)
-            {
-                throw ApiException.TooLarge(maxStateBytes, length: null);
-            }
-
-            foreach (var segment in read.Buffer)
+            var read = await ReadAsync(request.BodyReader);
+            var isTooLarge = state.WrittenCount + read.Buffer.Length > maxStateBytes;
+            foreach (var segment in isTooLarge ? default : read.Buffer)
             {
                 state.Write(segment.Span);
             }
 
             request.BodyReader.AdvanceTo(read.Buffer.End);
+            if (isTooLarge)
+            {
+                throw ApiException.TooLarge(maxStateBytes, length: null);
+            }
+
+            if (read.IsCanceled)
+            {
+                throw new BadHttpRequestException("The body did not arrive in time.", StatusCodes.Status408RequestTimeout);
+            }
+
             if (read.IsCompleted)
             {
                 return state.WrittenMemory;
@@ -53,15 +61,15 @@ internal static class StateBody
         }
     }
 
-    private static async Task<ReadResult> ReadAsync(HttpContext context)
+    private static async Task<ReadResult> ReadAsync(PipeReader reader)
     {
         try
         {
-            return await context.Request.BodyReader.ReadAsync(context.RequestAborted);
+            return await reader.ReadAsync(CancellationToken.None);
         }
-        catch (OperationCanceledException e)
+        catch (IOException e) when (e is not BadHttpRequestException)
         {
-            throw new BadHttpRequestException("The body did not arrive in time.", StatusCodes.Status408RequestTimeout, e);
+            throw new BadHttpRequestException("The body ended early, or is not as HTTP has it.", StatusCodes.Status400BadRequest, e);
         }
     }
 }

@@ -4,12 +4,13 @@ using System.Text.Json.Serialization;
 
 namespace AsyncCheckpoints.Worker.Jobs;
 
-/// <summary>How arguments and cursors are written: camel case, and nothing unknown in them.</summary>
+/// <summary>How arguments and cursors are written: camel case, and nothing unknown or twice in them.</summary>
 internal static class JobJson
 {
     public static JsonSerializerOptions Options { get; } = new(JsonSerializerDefaults.Web)
     {
         UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+        AllowDuplicateProperties = false,
         DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
         NumberHandling = JsonNumberHandling.Strict,
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,

@@ -25,7 +25,12 @@ internal sealed class RetentionRules
     {
         for (var i = 0; i < rules.Count; i++)
         {
-            var rule = rules[i];
+            if (rules[i] is not { } rule)
+            {
+                yield return $"{path}:{i} is null; a rule is required.";
+                continue;
+            }
+
             if (string.IsNullOrEmpty(rule.Executions) || rule.Executions.Length > 256)
             {
                 yield return $"{path}:{i}:Executions has {rule.Executions?.Length ?? 0} characters; 1 to 256 are allowed.";

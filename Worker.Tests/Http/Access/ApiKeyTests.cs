@@ -85,6 +85,24 @@ public sealed class ApiKeyTests(KeyedHost host) : IClassFixture<KeyedHost>
     }
 
     [Fact]
+    public async Task Authorization_OfAnyOtherText_IsRefused()
+    {
+        var random = new Random(20261121);
+        var key = host[ApiRole.Operate];
+        for (var i = 0; i < 300; i++)
+        {
+            // A key with one character changed, or any printable text.
+            var at = random.Next(ApiKey.Prefix.Length, key.Length);
+            var text = random.Next(2) == 0
+                ? $"Bearer {key[..at]}{(key[at] == 'A' ? 'B' : 'A')}{key[(at + 1)..]}"
+                : string.Concat(Enumerable.Range(0, random.Next(1, 2000)).Select(_ => (char)random.Next('!', '~' + 1)));
+            using var request = new HttpRequestMessage(HttpMethod.Delete, "/executions/some");
+            request.Headers.TryAddWithoutValidation("Authorization", text).ShouldBeTrue();
+            await ProblemAsync(await host.Http.SendAsync(request), HttpStatusCode.Unauthorized, "unauthorized");
+        }
+    }
+
+    [Fact]
     public async Task Authorization_Twice_IsRefused()
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, "/stats");

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
+using AsyncCheckpoints.Contracts;
 using AsyncCheckpoints.Worker.Storage;
 
 namespace AsyncCheckpoints.Worker.Jobs.DeadLetters;
@@ -15,9 +16,14 @@ internal abstract class DeadLetterJob(IJobStore store) : IJobKind
     public void Validate(JsonElement arguments)
     {
         var parsed = JobJson.Arguments<DeadLetterArguments>(arguments);
-        if (parsed is { Ids: null, Reason: null, Execution: null, All: false })
+        if (parsed is { Ids: null or [], Reason: null or "", Execution: null, All: false })
         {
             throw new ArgumentException("Arguments choose no dead letter; ids, reason, execution or all are allowed.", nameof(arguments));
+        }
+
+        if (parsed.Execution is { } execution)
+        {
+            CheckpointLimits.ValidateId(execution, nameof(parsed.Execution));
         }
     }
 

@@ -1,0 +1,70 @@
+using System.Text;
+using AsyncCheckpoints.Tests.Jobs;
+using Shouldly;
+using Xunit;
+
+namespace AsyncCheckpoints.Tests.Http.Hostile;
+
+/// <summary>A worker process that gives a request two seconds.</summary>
+public sealed class BadRequestHost : IAsyncLifetime
+{
+    internal JobWorker Worker { get; } = new() { ["Worker__Http__RequestTimeout"] = "00:00:02" };
+
+    public Task InitializeAsync() => Worker.StartAsync();
+
+    public async Task DisposeAsync() => await Worker.DisposeAsync();
+}
+
+public sealed class BadRequestTests(BadRequestHost host) : IClassFixture<BadRequestHost>
+{
+    private const int Seed = 20261121;
+
+    private Uri Address => host.Worker.Http.BaseAddress!;
+
+    /// <summary>
+    /// Each is refused with a problem; with a bare status only what the server itself cannot parse. One in ten is sent a
+    /// second time, cut off at a random place.
+    /// </summary>
+    [Fact]
+    public async Task Requests_AThousandBadOnes_AreRefusedWithAProblem()
+    {
+        var (failures, random) = (new List<string>(), new Random(Seed));
+        foreach (var request in new BadRequests(Seed, Address.Authority).Take(1000))
+        {
+            var answer = await RawHttp.SendAsync(Address, request.Bytes);
+            var hasItsBody = request.IsHead || (request.MayBeBare && answer.ContentType.Length == 0) || answer.IsProblem;
+            if (answer.Status is < 400 or >= 500 || !hasItsBody)
+            {
+                failures.Add($"{answer} to {request}");
+            }
+
+            if (random.Next(10) == 0)
+            {
+                await RawHttp.AbandonAsync(Address, request.Bytes[..random.Next(request.Bytes.Length)]);
+            }
+        }
+
+        failures.ShouldBeEmpty();
+        await StillServesAsync();
+    }
+
+    [Theory]
+    [InlineData("POST", "/executions/e/checkpoints", "application/octet-stream")]
+    [InlineData("POST", "/jobs", "application/json")]
+    public async Task Body_ThatDoesNotCome_TimesOut(string method, string path, string type)
+    {
+        var head = $"{method} {path} HTTP/1.1\r\nHost: {Address.Authority}\r\nContent-Type: {type}\r\nContent-Length: 10\r\n\r\n12";
+        var answer = await RawHttp.SendAsync(Address, Encoding.ASCII.GetBytes(head));
+        answer.Status.ShouldBe(408, answer.ToString());
+        answer.IsProblem.ShouldBeTrue(answer.ToString());
+        await StillServesAsync();
+    }
+
+    private async Task StillServesAsync()
+    {
+        using var saved = await host.Worker.Http.PutAsync("/executions/good/checkpoints/c", new StringContent("still here"));
+        saved.IsSuccessStatusCode.ShouldBeTrue();
+        (await host.Worker.Http.GetStringAsync("/executions/good/latest")).ShouldBe("still here");
+        host.Worker.Process.Lines.Where(line => line.Contains("fail:", StringComparison.Ordinal) || line.Contains("crit:", StringComparison.Ordinal)).ShouldBeEmpty();
+    }
+}
