@@ -2,7 +2,7 @@ export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help build test test-long chaos lint bench bench-micro run run-production up down demo clean
+.PHONY: help build test test-long chaos screenshots lint bench bench-micro run run-production up down demo clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -18,6 +18,11 @@ test-long: ## The tests that take long: jobs killed on their way through 200,000
 
 chaos: ## Random faults under load, from a seed (SEED=1 MINUTES=10); not a part of make test
 	infra/chaos.sh $(SEED) $(MINUTES)
+
+screenshots: ## The pictures of the dashboard in docs/images, of a worker under load (LOAD=90: seconds of load before)
+	infra/install.sh
+	dotnet build -c Release Worker.Tests --nologo -v quiet
+	dotnet Worker.Tests/bin/Release/net10.0/AsyncCheckpoints.Worker.Tests.dll screenshots docs/images $(or $(LOAD),90)
 
 lint: ## Build with warnings as errors and check the format
 	dotnet build -c Release

@@ -1,9 +1,10 @@
 using System.Globalization;
+using AsyncCheckpoints.Tests.Dashboard;
 using AsyncCheckpoints.Tests.Faults;
 
 namespace AsyncCheckpoints.Tests;
 
-/// <summary>Run by the test host this assembly is tests; run by itself it is what the fault tests need as a process.</summary>
+/// <summary>Run by the test host this assembly is tests; run by itself it is what the fault tests need as a process, or makes pictures.</summary>
 internal static class Program
 {
     public static Task<int> Main(string[] arguments) => arguments switch
@@ -11,6 +12,7 @@ internal static class Program
         ["application", var ledger, var seed, var name] => FaultApplication.RunAsync(ledger, int.Parse(seed, CultureInfo.InvariantCulture), name),
         ["chaos", var seed, var minutes] => Chaos.RunAsync(
             int.Parse(seed, CultureInfo.InvariantCulture), TimeSpan.FromMinutes(double.Parse(minutes, CultureInfo.InvariantCulture))),
+        ["screenshots", var folder, var seconds] => Screenshots.RunAsync(folder, TimeSpan.FromSeconds(double.Parse(seconds, CultureInfo.InvariantCulture))),
         _ => Task.FromResult(2),
     };
 }

@@ -2,6 +2,7 @@ using System.Net;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using AsyncCheckpoints.Tests.Http.Access;
+using AsyncCheckpoints.Worker.Diagnostics;
 using AsyncCheckpoints.Worker.Hosting;
 using AsyncCheckpoints.Worker.Http;
 using AsyncCheckpoints.Worker.Http.Access;
@@ -125,6 +126,8 @@ public sealed class ApiDocumentTests(KeyedHost host) : IClassFixture<KeyedHost>
         { "DeadLetter", typeof(DeadLetterItem) },
         { "DeadLetters", typeof(DeadLetterItems) },
         { "Stats", typeof(StatsResponse) },
+        { "History", typeof(HistoryResponse) },
+        { "StatsSample", typeof(StatsSample) },
         { "AuditEntry", typeof(AuditItem) },
         { "Audit", typeof(AuditItems) },
         { "JobRequest", typeof(JobRequest) },

@@ -164,6 +164,38 @@ public sealed class OperationsApiTests(OperationsHost host) : IClassFixture<Oper
         stats.GetProperty("archivedIsEstimate").GetBoolean().ShouldBeFalse();
     }
 
+    [Fact]
+    public async Task History_HasSamples_AndTellsWhatIsNew()
+    {
+        JsonElement sample = default;
+        await Pipeline.Deployment.UntilAsync(
+            async () =>
+            {
+                var history = await Http.GetFromJsonAsync<JsonElement>("/stats/history");
+                history.GetProperty("intervalSeconds").GetDouble().ShouldBe(10);
+                sample = history.GetProperty("samples").EnumerateArray().LastOrDefault();
+                return sample.ValueKind == JsonValueKind.Object && sample.GetProperty("deadLetters").ValueKind == JsonValueKind.Number;
+            },
+            "the archive is looked at");
+        sample.GetProperty("deadLetters").GetInt64().ShouldBeGreaterThan(0);
+        sample.GetProperty("queueDepth").GetInt64().ShouldBe(0);
+        var at = Uri.EscapeDataString(sample.GetProperty("at").GetString()!);
+        (await Http.GetFromJsonAsync<JsonElement>($"/stats/history?after={at}")).GetProperty("samples").EnumerateArray()
+            .ShouldAllBe(later => later.GetProperty("at").GetDateTimeOffset() > sample.GetProperty("at").GetDateTimeOffset());
+        await ProblemAsync(await Http.GetAsync("/stats/history?after=yesterday"), HttpStatusCode.BadRequest);
+    }
+
+    [Fact]
+    public async Task Deletions_AreAudited()
+    {
+        (await Http.DeleteAsync("/executions/doomed/checkpoints/c-1?namespace=sub")).EnsureSuccessStatusCode();
+        (await Http.DeleteAsync("/executions/doomed")).EnsureSuccessStatusCode();
+        var entries = (await Http.GetFromJsonAsync<JsonElement>("/audit")).GetProperty("items").EnumerateArray()
+            .Where(entry => entry.GetProperty("subject").GetString() == "doomed")
+            .Select(entry => $"{entry.GetProperty("action").GetString()} {entry.GetProperty("detail").GetString()}");
+        entries.ShouldBe(["execution.clear ", "checkpoint.delete sub c-1"]);
+    }
+
     private static async Task ProblemAsync(HttpResponseMessage response, HttpStatusCode status)
     {
         var text = await response.Content.ReadAsStringAsync();

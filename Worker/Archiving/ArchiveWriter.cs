@@ -50,6 +50,9 @@ internal sealed class ArchiveWriter : BackgroundService
     /// <summary>Raised when a transaction has left something in the outbox.</summary>
     public event Action? OutboxFilled;
 
+    /// <summary>Saves and deletions that wait for a transaction to begin.</summary>
+    public int WaitingItems => Math.Max(0, Volatile.Read(ref _waitingItems));
+
     /// <summary>Archives; completes when the transaction has committed.</summary>
     /// <param name="commands">What to archive.</param>
     /// <param name="cancellationToken">

@@ -12,7 +12,9 @@ namespace AsyncCheckpoints.Worker.Diagnostics;
 /// </summary>
 internal sealed class Backlog(IOptions<WorkerOptions> options, TimeProvider time)
 {
-    private const int ToleratedMisses = 3;
+    /// <summary>How many intervals a figure counts as new.</summary>
+    public const int ToleratedMisses = 3;
+
     private Seen<PendingStats>? _pending;
     private Seen<OutboxStats>? _outbox;
     private Seen<CacheServerStats>? _server;

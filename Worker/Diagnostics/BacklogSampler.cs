@@ -1,3 +1,4 @@
+using AsyncCheckpoints.Caching;
 using AsyncCheckpoints.Saving;
 using AsyncCheckpoints.Worker.Archiving;
 using AsyncCheckpoints.Worker.Hosting;
@@ -8,7 +9,15 @@ namespace AsyncCheckpoints.Worker.Diagnostics;
 
 /// <summary>Looks at what waits, on its own time: a scrape must not wait for Redis or the archive.</summary>
 internal sealed class BacklogSampler(
-    Backlog backlog, CacheLink cache, ICheckpointArchive archive, ArchiveState state, IOptions<WorkerOptions> options, ILogger<BacklogSampler> logger) : IDuty
+    Backlog backlog,
+    StatsHistory history,
+    CacheLink cache,
+    ICheckpointArchive archive,
+    IJobStore store,
+    IQueueDepth queue,
+    ArchiveState state,
+    IOptions<WorkerOptions> options,
+    ILogger<BacklogSampler> logger) : IDuty
 {
     public string Name => "Backlog sample";
 
@@ -20,7 +29,18 @@ internal sealed class BacklogSampler(
     public async Task<int> RunOnceAsync(CancellationToken cancellationToken)
     {
         // Each by itself: one that hangs must not make the others old.
-        await Task.WhenAll(SampleCacheAsync(cancellationToken), SampleServerAsync(cancellationToken), SampleOutboxAsync(cancellationToken));
+        var server = SampleServerAsync(cancellationToken);
+        var pending = SampleCacheAsync(cancellationToken);
+        var outbox = SampleArchiveAsync("outbox", archive.GetOutboxStatsAsync, cancellationToken);
+        var figures = SampleArchiveAsync("archive", store.GetStatsAsync, cancellationToken);
+        var depth = SampleQueueAsync(cancellationToken);
+        if (await outbox is { } stats)
+        {
+            backlog.SawOutbox(stats);
+        }
+
+        history.Add(await pending, await outbox, await depth, await figures);
+        await server;
         return 0;
     }
 
@@ -28,15 +48,18 @@ internal sealed class BacklogSampler(
     public Task WaitForWorkAsync(CancellationToken cancellationToken) =>
         state.WhenMigrated.IsCompleted ? Task.Delay(Timeout.InfiniteTimeSpan, cancellationToken) : state.WhenMigrated.WaitAsync(cancellationToken);
 
-    private async Task SampleCacheAsync(CancellationToken cancellationToken)
+    private async Task<PendingStats?> SampleCacheAsync(CancellationToken cancellationToken)
     {
         try
         {
-            backlog.SawPending(await cache.CallAsync(static (cache, _, cancellationToken) => cache.GetPendingStatsAsync(cancellationToken), 0, cancellationToken));
+            var stats = await cache.CallAsync(static (cache, _, cancellationToken) => cache.GetPendingStatsAsync(cancellationToken), 0, cancellationToken);
+            backlog.SawPending(stats);
+            return stats;
         }
         catch (CheckpointException e)
         {
             Log.NotSampled(logger, "pending", e);
+            return null;
         }
     }
 
@@ -56,20 +79,38 @@ internal sealed class BacklogSampler(
         }
     }
 
-    private async Task SampleOutboxAsync(CancellationToken cancellationToken)
+    private async Task<T?> SampleArchiveAsync<T>(string name, Func<CancellationToken, Task<T>> sample, CancellationToken cancellationToken)
+        where T : struct
     {
         if (!state.WhenMigrated.IsCompletedSuccessfully)
         {
-            return;
+            return null;
         }
 
         try
         {
-            backlog.SawOutbox(await archive.GetOutboxStatsAsync(cancellationToken).WaitAsync(Interval, cancellationToken));
+            return await sample(cancellationToken).WaitAsync(Interval, cancellationToken);
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested && TransientErrors.IsTransient(e))
         {
-            Log.NotSampled(logger, "outbox", e);
+            Log.NotSampled(logger, name, e);
+            return null;
+        }
+    }
+
+    private async Task<long?> SampleQueueAsync(CancellationToken cancellationToken)
+    {
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        timeout.CancelAfter(Interval);
+        try
+        {
+            return await queue.CountAsync(timeout.Token);
+        }
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+        {
+            // Whatever the broker's client throws: nothing but this figure depends on it.
+            Log.NotSampled(logger, "queue", e);
+            return null;
         }
     }
 }

@@ -90,6 +90,7 @@ public static class CheckpointWorkerExtensions
         services.AddSingleton<IValidateOptions<OtlpOptions>, OtlpOptionsValidator>();
         services.AddSingletonHostedService<OpenTelemetryExport>();
         services.AddSingleton<Backlog>();
+        services.AddSingleton<StatsHistory>();
         services.AddSingleton<WorkerMetrics>();
         services.AddSingletonHostedService<MetricCollector>();
         return services;
@@ -135,6 +136,7 @@ public static class CheckpointWorkerExtensions
         if (parts.IsEmbedded)
         {
             services.AddSingleton(provider => Routes.InProcess(NamesOf(provider)));
+            services.AddSingleton<IQueueDepth, InProcessQueueDepth>();
             services.AddMassTransit<ICheckpointBus, CheckpointBus>(bus =>
             {
                 AddConsumers(bus);
@@ -148,6 +150,7 @@ public static class CheckpointWorkerExtensions
             return services;
         }
 
+        services.AddSingleton<IQueueDepth>(provider => new RabbitMqQueueDepth(parts.RabbitMq!, NamesOf(provider)));
         services.AddMassTransit<IWorkerBus, WorkerBus>(bus =>
         {
             AddConsumers(bus);

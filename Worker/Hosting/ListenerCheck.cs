@@ -48,6 +48,8 @@ internal sealed class ListenerCheck(IServer server, WorkerParts parts, ApiAccess
                   curl{key} '{url}/executions/demo/latest'
                   curl{key} '{url}/executions/demo/checkpoints'
 
+                The dashboard is at {url}/
+
                 """);
         }
 

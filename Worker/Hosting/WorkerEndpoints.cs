@@ -1,3 +1,4 @@
+using AsyncCheckpoints.Worker.Dashboard;
 using AsyncCheckpoints.Worker.Diagnostics;
 using AsyncCheckpoints.Worker.Health;
 using AsyncCheckpoints.Worker.Http;
@@ -16,5 +17,6 @@ internal static class WorkerEndpoints
         endpoints.MapApiDocument();
         endpoints.MapCheckpointApi();
         endpoints.MapOperationsApi();
+        endpoints.MapCheckpointDashboard();
     }
 }

@@ -56,6 +56,7 @@ internal sealed record CheckpointItems(IReadOnlyList<CheckpointItem> Items, stri
 [JsonSerializable(typeof(DeadLetterItem))]
 [JsonSerializable(typeof(DeadLetterItems))]
 [JsonSerializable(typeof(StatsResponse))]
+[JsonSerializable(typeof(HistoryResponse))]
 [JsonSerializable(typeof(AuditItems))]
 internal sealed partial class ApiJson : JsonSerializerContext
 {

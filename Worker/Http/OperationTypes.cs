@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using AsyncCheckpoints.Worker.Diagnostics;
 using AsyncCheckpoints.Worker.Storage;
 
 namespace AsyncCheckpoints.Worker.Http;
@@ -71,7 +72,8 @@ internal sealed record DeadLetterItem(
 internal sealed record DeadLetterItems(IReadOnlyList<DeadLetterItem> Items, string? ContinuationToken);
 
 /// <summary>
-/// Figures. Pending and lag (the age of the oldest save that is not archived yet) are null while Redis is away.
+/// Figures. Pending and lag (the age of the oldest save that is not archived yet) are null while Redis is away. The last
+/// three are of the newest sample.
 /// </summary>
 internal sealed record StatsResponse(
     long? Pending,
@@ -81,7 +83,13 @@ internal sealed record StatsResponse(
     long DeadLetters,
     long Archived,
     bool ArchivedIsEstimate,
-    long OpenJobs);
+    long OpenJobs,
+    long? QueueDepth,
+    double? SavesPerSecond,
+    double? ArchivedPerSecond);
+
+/// <summary>Samples of the last hour, oldest first, and the pause between two.</summary>
+internal sealed record HistoryResponse(double IntervalSeconds, IReadOnlyList<StatsSample> Samples);
 
 /// <summary>An entry of the audit trail.</summary>
 internal sealed record AuditItem(long Id, DateTimeOffset CreatedAt, string Actor, string Action, string Subject, string Detail);

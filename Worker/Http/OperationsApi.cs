@@ -9,7 +9,7 @@ namespace AsyncCheckpoints.Worker.Http;
 /// <c>POST /jobs/{id}/cancel</c>.</item>
 /// <item><c>GET /dead-letters</c>, <c>GET /dead-letters/{id}</c>, <c>POST /dead-letters/{id}/retry</c>,
 /// <c>DELETE /dead-letters/{id}</c>.</item>
-/// <item><c>GET /stats</c>, <c>GET /audit</c>, <c>GET /export</c>.</item>
+/// <item><c>GET /stats</c>, <c>GET /stats/history</c>, <c>GET /audit</c>, <c>GET /export</c>.</item>
 /// </list>
 /// What changes something, or shows the body of a dead letter, takes the role operate; the rest takes the role read.
 /// Changes are in the audit trail, with the name of the key.
@@ -33,6 +33,7 @@ internal static class OperationsApi
         routes.Map(ApiRole.Operate, "/dead-letters/{id}/retry", DeadLetterEndpoints.RetryAsync, "POST");
         routes.Map(ApiRole.Operate, "/dead-letters/{id}", DeadLetterEndpoints.DiscardAsync, "DELETE");
         routes.Map(ApiRole.Read, "/stats", StatsEndpoints.StatsAsync, "GET");
+        routes.Map(ApiRole.Read, "/stats/history", StatsEndpoints.HistoryAsync, "GET");
         routes.Map(ApiRole.Operate, "/audit", StatsEndpoints.AuditAsync, "GET");
         routes.MapStream(ApiRole.Read, "/export", ExportEndpoint.ExportAsync, "GET");
         return api;

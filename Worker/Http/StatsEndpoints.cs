@@ -1,7 +1,9 @@
 using System.Globalization;
 using AsyncCheckpoints.Caching;
 using AsyncCheckpoints.Saving;
+using AsyncCheckpoints.Worker.Diagnostics;
 using AsyncCheckpoints.Worker.Storage;
+using Microsoft.Extensions.Options;
 
 namespace AsyncCheckpoints.Worker.Http;
 
@@ -17,6 +19,7 @@ internal static class StatsEndpoints
         var archive = await JobEndpoints.StoreOf(context).GetStatsAsync(context.RequestAborted);
         var outbox = await context.RequestServices.GetRequiredService<ICheckpointArchive>().GetOutboxStatsAsync(context.RequestAborted);
         var pending = await PendingAsync(context);
+        var sample = context.RequestServices.GetRequiredService<StatsHistory>().Latest;
         var stats = new StatsResponse(
             pending?.Count,
             pending?.OldestAge.TotalSeconds,
@@ -25,8 +28,20 @@ internal static class StatsEndpoints
             archive.DeadLetters,
             archive.Checkpoints,
             archive.IsEstimate,
-            archive.OpenJobs);
+            archive.OpenJobs,
+            sample?.QueueDepth,
+            sample?.SavesPerSecond,
+            sample?.ArchivedPerSecond);
         await context.Response.WriteAsJsonAsync(stats, ApiJson.Default.StatsResponse, cancellationToken: context.RequestAborted);
+    }
+
+    public static async Task HistoryAsync(HttpContext context)
+    {
+        var query = new ApiQuery(context, "after");
+        var samples = context.RequestServices.GetRequiredService<StatsHistory>().List(query.Time("after"));
+        var interval = context.RequestServices.GetRequiredService<IOptions<WorkerOptions>>().Value.SampleInterval;
+        await context.Response.WriteAsJsonAsync(
+            new HistoryResponse(interval.TotalSeconds, samples), ApiJson.Default.HistoryResponse, cancellationToken: context.RequestAborted);
     }
 
     public static async Task AuditAsync(HttpContext context)

@@ -126,7 +126,11 @@ internal sealed record StoredHash(string Namespace, string Id, long Sequence, Re
 /// <param name="IsEstimate">Whether that is an estimate.</param>
 /// <param name="DeadLetters">How many dead letters there are.</param>
 /// <param name="OpenJobs">Jobs that have not ended.</param>
-internal readonly record struct ArchiveStats(long Checkpoints, bool IsEstimate, long DeadLetters, long OpenJobs);
+/// <param name="Written">
+/// Checkpoints inserted and replaced since some moment, by all workers: its rise is the rate. It may be a few seconds old,
+/// and starts again with the server (PostgreSQL) or the worker (SQLite).
+/// </param>
+internal readonly record struct ArchiveStats(long Checkpoints, bool IsEstimate, long DeadLetters, long OpenJobs, long Written);
 
 /// <summary>Who did what.</summary>
 /// <param name="Actor">Who.</param>

@@ -112,8 +112,9 @@ internal sealed partial class PostgresArchive
     {
         var estimate = await NumberAsync(_sql.CheckpointEstimate, cancellationToken);
         var count = estimate > CountedRows ? estimate : await NumberAsync(_sql.CheckpointCount, cancellationToken, Text(""));
-        var (letters, jobs) = (await QueryAsync(_sql.Stats, static reader => (reader.GetInt64(0), reader.GetInt64(1)), cancellationToken))[0];
-        return new ArchiveStats(count, estimate > CountedRows, letters, jobs);
+        var (letters, jobs, written) = (await QueryAsync(
+            _sql.Stats, static reader => (reader.GetInt64(0), reader.GetInt64(1), reader.GetInt64(2)), cancellationToken))[0];
+        return new ArchiveStats(count, estimate > CountedRows, letters, jobs, written);
     }
 
     /// <inheritdoc />

@@ -145,7 +145,9 @@ internal sealed partial class PostgresSql
 
     public string Stats { get; } = $"""
         /* archive.stats */
-        SELECT (SELECT count(*) FROM {tables}dead_letters), (SELECT count(*) FROM {tables}jobs AS j WHERE j.finished_at IS NULL)
+        SELECT (SELECT count(*) FROM {tables}dead_letters), (SELECT count(*) FROM {tables}jobs AS j WHERE j.finished_at IS NULL),
+            coalesce((SELECT pg_stat_get_tuples_inserted(k.oid) + pg_stat_get_tuples_updated(k.oid)
+                FROM pg_class AS k WHERE k.oid = to_regclass('{tables}checkpoints')), 0)
         """;
 
     /// <summary>$1 actor, $2 action, $3 subject, $4 detail.</summary>

@@ -8,10 +8,17 @@ namespace AsyncCheckpoints.Worker.Storage.Sqlite;
 internal sealed partial class SqliteArchive
 {
     /// <inheritdoc />
-    public Task<ArchiveCommit> CommitAsync(ArchiveBatch batch, CancellationToken cancellationToken) =>
-        batch.Commands.Count == 0 && batch.DeadLetters.Count == 0
-            ? Task.FromResult(default(ArchiveCommit))
-            : _connections.WriteAsync((transaction, prepare) => Commit(batch, transaction, prepare, cancellationToken), cancellationToken);
+    public async Task<ArchiveCommit> CommitAsync(ArchiveBatch batch, CancellationToken cancellationToken)
+    {
+        if (batch.Commands.Count == 0 && batch.DeadLetters.Count == 0)
+        {
+            return default;
+        }
+
+        var commit = await _connections.WriteAsync((transaction, prepare) => Commit(batch, transaction, prepare, cancellationToken), cancellationToken);
+        Interlocked.Add(ref _written, commit.Archived);
+        return commit;
+    }
 
     private ArchiveCommit Commit(
         ArchiveBatch batch, SqliteTransaction transaction, SqliteConnections.Prepare prepare, CancellationToken cancellationToken)

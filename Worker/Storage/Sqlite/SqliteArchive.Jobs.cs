@@ -142,7 +142,7 @@ internal sealed partial class SqliteArchive
         var estimate = await NumberAsync(_sql.CheckpointEstimate, cancellationToken);
         var count = estimate > CountedRows ? estimate : await NumberAsync(_sql.CheckpointCount, cancellationToken, "");
         var (letters, jobs) = (await FindAsync(_sql.Stats, static reader => (reader.GetInt64(0), reader.GetInt64(1)), cancellationToken))[0];
-        return new ArchiveStats(count, estimate > CountedRows, letters, jobs);
+        return new ArchiveStats(count, estimate > CountedRows, letters, jobs, Interlocked.Read(ref _written));
     }
 
     /// <inheritdoc />

@@ -10,6 +10,7 @@ internal sealed partial class SqliteArchive : ICheckpointArchive, IJobStore, IAs
     private readonly SqliteConnections _connections;
     private readonly SqliteSql _sql;
     private readonly TimeProvider _time;
+    private long _written;
 
     /// <summary>Creates the archive; opens the file when it is first used.</summary>
     /// <param name="options">Where the file is.</param>

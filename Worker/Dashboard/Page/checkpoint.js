@@ -1,0 +1,91 @@
+// One checkpoint with its state, or the difference of two.
+import { el, id, button, moment, copyButton, ask, tell, count } from './dom.js';
+import { call, checkpointPath, inNamespace } from './api.js';
+import { fromBase64, view, diffView } from './state.js';
+
+const load = key => call('GET', checkpointPath(key), { query: { ...inNamespace(key), format: 'json' } });
+const metadataOf = checkpoint => new TextEncoder().encode(JSON.stringify(checkpoint.metadata ?? null));
+
+export async function checkpointView(key, { addressOf, onCompare, onDeleted }) {
+  let checkpoint;
+  try {
+    checkpoint = await load(key);
+  } catch (error) {
+    return el('div', {}, el('h3', { tabindex: -1 }, 'Checkpoint'), el('p', { class: 'problem' }, error.message));
+  }
+  const state = fromBase64(checkpoint.state);
+  const parent = checkpoint.parentId === null ? null : { ...key, id: checkpoint.parentId };
+  return el('div', {},
+    el('header', { class: 'bar' },
+      el('h3', { tabindex: -1 }, el('bdi', {}, checkpoint.node || 'Checkpoint')),
+      el('span', { class: 'grow' }),
+      button('Download', () => download(checkpoint, state)),
+      parent ? button('Compare with parent', () => onCompare(parent, checkpoint)) : null,
+      button('Delete', () => remove(key, onDeleted), { class: 'danger' })),
+    fields({
+      Id: [id(checkpoint.id), copyButton(checkpoint.id, 'the checkpoint’s id')],
+      Namespace: checkpoint.namespace === '' ? '–' : id(checkpoint.namespace),
+      Parent: parent ? el('a', { href: addressOf(parent) }, id(parent.id)) : '–',
+      Created: moment(checkpoint.createdAt),
+      Sequence: String(checkpoint.sequence),
+      Version: String(checkpoint.version),
+      Type: el('bdi', {}, checkpoint.contentType),
+    }),
+    checkpoint.metadata ? [el('h4', {}, 'Metadata'), view(metadataOf(checkpoint))] : null,
+    el('h4', {}, 'State'),
+    view(state));
+}
+
+export async function comparison(...keys) {
+  let both;
+  try {
+    both = await Promise.all(keys.map(load));
+  } catch (error) {
+    return el('div', {}, el('h3', { tabindex: -1 }, 'Difference'), el('p', { class: 'problem' }, error.message));
+  }
+  const [before, after] = both;
+  const states = both.map(checkpoint => fromBase64(checkpoint.state));
+  const metadata = both.map(metadataOf);
+  const changed = ['node', 'version', 'contentType', 'parentId'].filter(name => before[name] !== after[name]);
+  const hasOtherMetadata = JSON.stringify(before.metadata) !== JSON.stringify(after.metadata);
+  return el('div', {},
+    el('h3', { tabindex: -1 }, 'Difference'),
+    el('p', { class: 'versus' }, side('−', 'removed', before), side('+', 'added', after)),
+    changed.length === 0 ? null : el('dl', { class: 'fields' }, changed.flatMap(name => [
+      el('dt', {}, name), el('dd', {}, el('bdi', {}, String(before[name] ?? '–')), ' → ', el('bdi', {}, String(after[name] ?? '–')))])),
+    hasOtherMetadata ? [el('h4', {}, 'Metadata'), diffView(...metadata)] : null,
+    el('h4', {}, 'State'),
+    diffView(...states));
+}
+
+function side(sign, kind, checkpoint) {
+  return el('span', { class: kind }, el('span', { class: 'sign' }, sign), el('bdi', {}, checkpoint.node || '(no node)'), ' ', id(checkpoint.id), ' ', moment(checkpoint.createdAt));
+}
+
+function fields(values) {
+  return el('dl', { class: 'fields' }, Object.entries(values).flatMap(([name, value]) => [el('dt', {}, name), el('dd', {}, ...[value].flat())]));
+}
+
+function download(checkpoint, state) {
+  const type = checkpoint.contentType.toLowerCase();
+  const extension = /json/.test(type) ? 'json' : type.startsWith('text/') ? 'txt' : 'bin';
+  const name = `${checkpoint.executionId}-${checkpoint.id}`.replace(/[^A-Za-z0-9._-]+/g, '_').slice(0, 120);
+  // Never as what it says it is: a browser might show it instead.
+  const url = URL.createObjectURL(new Blob([state], { type: 'application/octet-stream' }));
+  el('a', { href: url, download: `${name}.${extension}` }).click();
+  URL.revokeObjectURL(url);
+  tell(`Downloaded ${count(state.length)} bytes.`);
+}
+
+async function remove(key, onDeleted) {
+  const isSure = await ask({
+    title: 'Delete this checkpoint?',
+    text: 'It is deleted from Redis and the archive, and cannot be brought back.',
+    subject: key.id,
+    yes: 'Delete checkpoint',
+  });
+  if (!isSure) return;
+  await call('DELETE', checkpointPath(key), { query: inNamespace(key) });
+  tell('The checkpoint is deleted.');
+  await onDeleted();
+}

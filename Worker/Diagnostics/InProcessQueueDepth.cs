@@ -1,0 +1,9 @@
+using AsyncCheckpoints.Worker.Archiving;
+
+namespace AsyncCheckpoints.Worker.Diagnostics;
+
+/// <summary>The queue of this process: what waits for the next transaction.</summary>
+internal sealed class InProcessQueueDepth(ArchiveWriter writer) : IQueueDepth
+{
+    public Task<long?> CountAsync(CancellationToken cancellationToken) => Task.FromResult<long?>(writer.WaitingItems);
+}
