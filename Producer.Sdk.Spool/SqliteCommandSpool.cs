@@ -15,6 +15,8 @@ namespace AsyncCheckpoints.Spool;
 /// </summary>
 internal sealed class SqliteCommandSpool : ICommandSpool, IDisposable
 {
+    private const long MaxPeekBytes = 8 * 1024 * 1024;
+
     private readonly SemaphoreSlim _gate = new(1);
     private readonly SemaphoreSlim _more = new(0);
     private readonly CheckpointSpoolOptions _options;
@@ -79,31 +81,36 @@ internal sealed class SqliteCommandSpool : ICommandSpool, IDisposable
         return true;
     }
 
-    public async Task<SpooledMessage?> PeekAsync()
+    public async Task<IReadOnlyList<SpooledMessage>> PeekAsync(int maxMessages)
     {
         await _gate.WaitAsync();
         try
         {
             var connection = Open();
-            while (true)
+            var messages = new List<SpooledMessage>();
+            var rejected = new List<(long Id, string Reason)>();
+            using (var command = connection.CreateCommand())
             {
-                using var command = connection.CreateCommand();
-                command.CommandText = "/* spool.peek */ SELECT id, body, sha256 FROM spool ORDER BY id LIMIT 1";
+                command.CommandText = "/* spool.peek */ SELECT id, body, sha256, length(body) FROM spool ORDER BY id";
                 using var reader = command.ExecuteReader();
-                if (!reader.Read())
+                var bytes = 0L;
+                while (messages.Count < maxMessages && bytes < MaxPeekBytes && reader.Read())
                 {
-                    return null;
+                    var (id, size) = (reader.GetInt64(0), reader.GetInt64(3));
+                    if (TryRead(reader.GetValue(1), reader.GetValue(2), out var reason) is { } message)
+                    {
+                        messages.Add(new SpooledMessage(id, message, size));
+                        bytes += size;
+                    }
+                    else
+                    {
+                        rejected.Add((id, reason));
+                    }
                 }
-
-                var (id, body, hash) = (reader.GetInt64(0), reader.GetValue(1), reader.GetValue(2));
-                reader.Close();
-                if (TryRead(body, hash, out var reason) is { } message)
-                {
-                    return new SpooledMessage(id, message);
-                }
-
-                Reject(connection, id, reason);
             }
+
+            rejected.ForEach(row => Reject(connection, row.Id, row.Reason));
+            return messages;
         }
         catch (Exception e) when (e is SqliteException or IOException or UnauthorizedAccessException)
         {
@@ -115,14 +122,14 @@ internal sealed class SqliteCommandSpool : ICommandSpool, IDisposable
         }
     }
 
-    public async Task RemoveAsync(long id)
+    public async Task RemoveAsync(IReadOnlyList<SpooledMessage> messages)
     {
         await _gate.WaitAsync();
         try
         {
-            var connection = Open();
-            Execute(connection, "/* spool.remove */ DELETE FROM spool WHERE id = $id", ("$id", id));
-            Measure(connection);
+            // What was added since has a higher id.
+            Execute(Open(), "/* spool.remove */ DELETE FROM spool WHERE id <= $id", ("$id", messages[^1].Id));
+            Interlocked.Add(ref _bytes, -messages.Sum(message => message.Bytes));
         }
         catch (Exception e) when (e is SqliteException or IOException or UnauthorizedAccessException)
         {

@@ -31,6 +31,7 @@ internal static class RabbitMqTopology
             host.MaxMessageSize(512 * 1024 * 1024);
         });
         UseProtobuf(bus);
+        bus.ConnectReceiveObserver(LostChannelGuard.Instance);
         bus.Message<CheckpointEvents>(message => message.SetEntityName(names.Events));
         UseExchange<CheckpointCommands>(bus, names.Commands, message =>
         {

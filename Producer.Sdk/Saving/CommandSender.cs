@@ -11,16 +11,20 @@ using Microsoft.Extensions.Options;
 namespace AsyncCheckpoints.Saving;
 
 /// <summary>
-/// The broker's leg. Whatever waits goes into one message, without lingering: while messages are under way, the next one
-/// grows. A message that the broker does not confirm is sent again, with backoff, except for what Redis holds as pending
+/// The broker's leg. Whatever waits goes into one message: while messages are under way, the next one grows. What a caller
+/// waits for never lingers; messages of nothing else follow each other at a distance, so that they get worth their while.
+/// A message that the broker does not confirm is sent again, with backoff, except for what Redis holds as pending
 /// and nobody insists on: the worker's rescuer takes that from there.
 /// </summary>
 internal sealed class CommandSender : IAsyncDisposable
 {
     private static readonly TimeSpan MaxBackoff = TimeSpan.FromSeconds(5);
 
+    // Between messages that nobody waits for.
+    private static readonly TimeSpan Distance = TimeSpan.FromMilliseconds(10);
+
     private readonly Channel<Command> _waiting = Channel.CreateUnbounded<Command>(new() { SingleReader = true });
-    private readonly Channel<bool> _changed = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly SemaphoreSlim _changed = new(0);
     private readonly CancellationTokenSource _stopping = new();
     private readonly Breaker _breaker;
     private readonly CommandTransport _transport;
@@ -31,8 +35,11 @@ internal sealed class CommandSender : IAsyncDisposable
     private readonly ILogger<CommandSender> _logger;
     private readonly SemaphoreSlim _slots;
     private readonly Task _loop;
+    private int _isChanged;
     private int _underWay;
     private int _waitingItems;
+    private int _awaitedItems;
+    private long _sentAt;
     private long _waitingBytes;
 
     public CommandSender(
@@ -66,13 +73,18 @@ internal sealed class CommandSender : IAsyncDisposable
 
         Interlocked.Increment(ref _waitingItems);
         Interlocked.Add(ref _waitingBytes, command.Record.Length);
+        if (IsAwaited(command))
+        {
+            Interlocked.Increment(ref _awaitedItems);
+        }
+
         if (!_waiting.Writer.TryWrite(command))
         {
             Finish(command, LeftTo(command));
         }
-        else if (Volatile.Read(ref _underWay) > 0 && IsWorthASend)
+        else if (IsWorthASend)
         {
-            _changed.Writer.TryWrite(true);
+            SetChanged();
         }
     }
 
@@ -98,6 +110,7 @@ internal sealed class CommandSender : IAsyncDisposable
 
         _stopping.Dispose();
         _slots.Dispose();
+        _changed.Dispose();
     }
 
     private async Task RunAsync()
@@ -109,10 +122,14 @@ internal sealed class CommandSender : IAsyncDisposable
                 await _slots.WaitAsync(_stopping.Token);
                 while (!IsWorthASend)
                 {
-                    await _changed.Reader.ReadAsync(_stopping.Token);
+                    if (await _changed.WaitAsync(Volatile.Read(ref _underWay) == 0 ? Distance : Timeout.InfiniteTimeSpan, _stopping.Token))
+                    {
+                        Interlocked.Exchange(ref _isChanged, 0);
+                    }
                 }
 
                 Interlocked.Increment(ref _underWay);
+                Volatile.Write(ref _sentAt, _time.GetTimestamp());
                 _ = SendAsync(TakeBatch());
             }
         }
@@ -122,16 +139,31 @@ internal sealed class CommandSender : IAsyncDisposable
         }
     }
 
-    /// <summary>At once while nothing is under way; beside other messages only what is worth one of its own.</summary>
+    /// <summary>
+    /// At once while nothing is under way and somebody waits, or nothing was sent a moment ago; otherwise what is worth a
+    /// message of its own.
+    /// </summary>
     private bool IsWorthASend =>
-        Volatile.Read(ref _underWay) == 0
+        (Volatile.Read(ref _underWay) == 0
+            && (Volatile.Read(ref _awaitedItems) > 0 || _time.GetElapsedTime(Volatile.Read(ref _sentAt)) >= Distance))
         || Volatile.Read(ref _waitingItems) >= _options.BatchMaxItems / 2
         || Volatile.Read(ref _waitingBytes) >= _options.BatchMaxBytes / 2;
+
+    private static bool IsAwaited(Command command) => command.Wanted >= Durability.Queued;
+
+    private void SetChanged()
+    {
+        if (Interlocked.Exchange(ref _isChanged, 1) == 0)
+        {
+            _changed.Release();
+        }
+    }
 
     private List<Command> TakeBatch()
     {
         var batch = new List<Command>();
         var bytes = 0L;
+        var awaited = 0;
         while (batch.Count < _options.BatchMaxItems && _waiting.Reader.TryPeek(out var next))
         {
             if (batch.Count > 0 && bytes + next.Record.Length > _options.BatchMaxBytes)
@@ -142,8 +174,10 @@ internal sealed class CommandSender : IAsyncDisposable
             _waiting.Reader.TryRead(out next);
             batch.Add(next!);
             bytes += next!.Record.Length;
+            awaited += IsAwaited(next) ? 1 : 0;
         }
 
+        Interlocked.Add(ref _awaitedItems, -awaited);
         Interlocked.Add(ref _waitingItems, -batch.Count);
         Interlocked.Add(ref _waitingBytes, -bytes);
 
@@ -179,8 +213,8 @@ internal sealed class CommandSender : IAsyncDisposable
         finally
         {
             Interlocked.Decrement(ref _underWay);
+            SetChanged();
             _slots.Release();
-            _changed.Writer.TryWrite(true);
         }
     }
 

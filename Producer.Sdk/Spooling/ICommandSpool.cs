@@ -23,11 +23,12 @@ internal interface ICommandSpool
     /// <returns>True: it is on disk. False: it is not (full, disk full, broken); the log says why.</returns>
     Task<bool> TryAppendAsync(CheckpointCommands message);
 
-    /// <summary>The oldest message.</summary>
-    /// <returns>Null when there is none. A message that cannot be read is put aside and the next one is returned.</returns>
-    Task<SpooledMessage?> PeekAsync();
+    /// <summary>The oldest messages, in their order; a message that cannot be read is put aside.</summary>
+    /// <param name="maxMessages">The most that are wanted; large ones come fewer at a time.</param>
+    /// <returns>None when the spool is empty.</returns>
+    Task<IReadOnlyList<SpooledMessage>> PeekAsync(int maxMessages);
 
-    /// <summary>Removes a message that the broker has taken.</summary>
-    /// <param name="id">Its id.</param>
-    Task RemoveAsync(long id);
+    /// <summary>Removes messages that the broker has taken.</summary>
+    /// <param name="messages">All that a peek returned.</param>
+    Task RemoveAsync(IReadOnlyList<SpooledMessage> messages);
 }

@@ -15,7 +15,7 @@ internal sealed class NoSpool : ICommandSpool
 
     public Task<bool> TryAppendAsync(CheckpointCommands message) => Task.FromResult(false);
 
-    public Task<SpooledMessage?> PeekAsync() => Task.FromResult<SpooledMessage?>(null);
+    public Task<IReadOnlyList<SpooledMessage>> PeekAsync(int maxMessages) => Task.FromResult<IReadOnlyList<SpooledMessage>>([]);
 
-    public Task RemoveAsync(long id) => Task.CompletedTask;
+    public Task RemoveAsync(IReadOnlyList<SpooledMessage> messages) => Task.CompletedTask;
 }

@@ -60,7 +60,7 @@ public sealed partial class DashboardTests
             await page.GetByRole(AriaRole.Button, new() { Name = "Start", Exact = true }).ClickAsync();
             await Expect(page.Locator("form .problem")).ToContainTextAsync("operate is required");
             await page.GetByRole(AriaRole.Link, new() { Name = "Audit" }).ClickAsync();
-            await Expect(page.GetByRole(AriaRole.Alert)).ToContainTextAsync("operate is required");
+            await Expect(page.Locator("#alert")).ToContainTextAsync("operate is required");
 
             // It stays in the tab when the page is loaded again, and nowhere else.
             await page.ReloadAsync();

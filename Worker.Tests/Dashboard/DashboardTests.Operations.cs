@@ -100,7 +100,7 @@ public sealed partial class DashboardTests
             (await ListAsync("executions/revived/checkpoints")).Count.ShouldBe(1);
 
             await RetryAsync(bad);
-            await Expect(page.GetByRole(AriaRole.Alert)).ToContainTextAsync("It stays a dead letter.");
+            await Expect(page.Locator("#alert")).ToContainTextAsync("It stays a dead letter.");
             await Expect(bad).ToHaveCountAsync(1);
 
             await bad.GetByRole(AriaRole.Button, new() { Name = "Discard" }).ClickAsync();

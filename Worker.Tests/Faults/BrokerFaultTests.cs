@@ -53,6 +53,41 @@ public sealed class BrokerFaultTests(FaultServers servers)
         await lab.AuditAsync(host);
     });
 
+    /// <summary>What the worker has in hand commits when its channel is lost already.</summary>
+    [Fact]
+    public Task Cut_WorkerWithMessagesInHand_ItConsumesAgain() => FaultLab.RunAsync(servers.Set, 3305, async lab =>
+    {
+        await using var broker = TcpProxy.Start(servers.Set.RabbitMq);
+        lab["ConnectionStrings__RabbitMq"] = broker.ConnectionString;
+        lab["Worker__PauseAfter"] = "00:10:00";
+        lab["Worker__RescueAfter"] = "1.00:00:00"; // By the queue, or not at all.
+        await lab.StartWorkerAsync();
+        var host = await lab.StartClientAsync();
+        var client = FaultLab.ClientOf(host);
+        var persisted = new SaveOptions { Durability = Durability.Persisted };
+        await client.SaveAsync(new Checkpoint { ExecutionId = "hand" }, persisted);
+
+        lab.Postgres.Freeze();
+        for (var i = 0; i < 20; i++)
+        {
+            (await client.SaveAsync(new Checkpoint { ExecutionId = "hand" })).Reached.ShouldBe(Durability.Queued);
+        }
+
+        await FaultLab.UntilAsync(async () => await lab.CountMessagesAsync() == 0, "the worker has all of them in hand");
+        await broker.CutAsync();
+        lab.Timeline.Note("broker cut");
+        lab.Postgres.Thaw();
+        await FaultLab.UntilAsync(async () => await CountAsync() > 1, "what was being committed is archived");
+        broker.Restore();
+        lab.Timeline.Note("broker can be reached");
+        await client.SaveAsync(new Checkpoint { ExecutionId = "hand" });
+        await FaultLab.UntilAsync(async () => await CountAsync() == 22, "the worker consumes again", TimeSpan.FromSeconds(60));
+        await lab.SettleAsync(host);
+
+        async Task<int> CountAsync() => (await lab.Archive.FindAsync(
+            new CheckpointQuery { ExecutionId = "hand", Limit = 100 }, null, null, long.MaxValue, CancellationToken.None)).Items.Count;
+    });
+
     [Fact]
     public Task Cut_Broker_ReadsOfTheArchiveEndInTime() => FaultLab.RunAsync(servers.Set, 3304, async lab =>
     {

@@ -159,7 +159,7 @@ internal sealed class JobWorker : IAsyncDisposable
     public async Task<JsonElement> RunKilledAsync(string kind, object arguments, int total)
     {
         await StartAsync();
-        var id = await PostAsync(kind, arguments, Math.Max(1000, total / 4));
+        var id = await PostAsync(kind, arguments, total / 8);
         for (var kill = 1; kill <= 3; kill++)
         {
             await Deployment.UntilAsync(async () => (await GetAsync(id)).GetProperty("done").GetInt64() >= total * kill / 4, $"{kind} is at {kill}/4");

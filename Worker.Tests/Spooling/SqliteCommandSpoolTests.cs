@@ -30,14 +30,16 @@ public sealed class SqliteCommandSpoolTests : IDisposable
 
         using (var sut = CreateSut())
         {
-            for (var i = 0; i < 3; i++)
-            {
-                var next = (await sut.PeekAsync()).ShouldNotBeNull();
-                next.Message.ShouldBe(Message($"m{i}"));
-                await sut.RemoveAsync(next.Id);
-            }
-
-            (await sut.PeekAsync()).ShouldBeNull();
+            var first = await sut.PeekAsync(2);
+            first.Select(spooled => spooled.Message).ShouldBe([Message("m0"), Message("m1")]);
+            await sut.TryAppendAsync(Message("m3"));
+            await sut.RemoveAsync(first);
+            sut.IsEmpty.ShouldBeFalse();
+            var rest = await sut.PeekAsync(10);
+            rest.Select(spooled => spooled.Message).ShouldBe([Message("m2"), Message("m3")]);
+            sut.Bytes.ShouldBe(rest.Sum(spooled => spooled.Bytes));
+            await sut.RemoveAsync(rest);
+            (await sut.PeekAsync(10)).ShouldBeEmpty();
             sut.IsEmpty.ShouldBeTrue();
         }
     }
@@ -58,7 +60,7 @@ public sealed class SqliteCommandSpoolTests : IDisposable
         Query(damage);
         using (var sut = CreateSut())
         {
-            (await sut.PeekAsync()).ShouldNotBeNull().Message.CommandId.ShouldBe("good");
+            (await sut.PeekAsync(10)).ShouldHaveSingleItem().Message.CommandId.ShouldBe("good");
         }
 
         $"{Query("SELECT reason FROM rejected")}".ShouldContain(reason);
@@ -71,7 +73,7 @@ public sealed class SqliteCommandSpoolTests : IDisposable
         var half = Message("big", bytes: 600_000);
         (await sut.TryAppendAsync(half)).ShouldBeTrue();
         (await sut.TryAppendAsync(half)).ShouldBeFalse();
-        await sut.RemoveAsync((await sut.PeekAsync()).ShouldNotBeNull().Id);
+        await sut.RemoveAsync(await sut.PeekAsync(1));
         (await sut.TryAppendAsync(half)).ShouldBeTrue();
     }
 
@@ -82,7 +84,7 @@ public sealed class SqliteCommandSpoolTests : IDisposable
         (await first.TryAppendAsync(Message("m"))).ShouldBeTrue();
         using var second = CreateSut();
         (await second.TryAppendAsync(Message("n"))).ShouldBeFalse();
-        await Should.ThrowAsync<CheckpointUnavailableException>(second.PeekAsync);
+        await Should.ThrowAsync<CheckpointUnavailableException>(() => second.PeekAsync(1));
     }
 
     [Fact]

@@ -1,40 +1,59 @@
+using AsyncCheckpoints.Messaging;
 using MassTransit;
 
 namespace AsyncCheckpoints.Worker.Consumers;
 
 /// <summary>
-/// Answers to the senders of messages. On RabbitMQ they go through the default exchange straight to the sender's queue: an
-/// answer to a sender that has gone is dropped by the broker. MassTransit's own way is an exchange of the sender's, which
-/// vanishes with it; publishing to it would close the channel, and with it everything in hand would be delivered again.
+/// Answers to the senders of messages, which nothing here waits for. They leave by the bus that publishes: on the channel
+/// that consumes, an answer that cannot leave holds its message, and with it the end of a channel that is lost already.
+/// On RabbitMQ they go through the default exchange straight to the sender's queue: the broker drops what is for a sender
+/// that has gone. MassTransit's own way is an exchange of the sender's that vanishes with it, and publishing to that
+/// closes the channel.
 /// </summary>
-internal static class Answers
+internal sealed class Answers(ICheckpointBus bus, ILogger<Answers> logger)
 {
     // MassTransit's name for the default exchange, with the queue as routing key.
     private static readonly Uri DefaultExchange = new("exchange:amq.rabbitmq.reply-to");
 
-    /// <summary>Answers a message that asks for it (has a response address).</summary>
+    // Longer than that nobody waits for one; by then it was asked again.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+
+    /// <summary>Answers a message, if it asks for an answer.</summary>
     /// <typeparam name="TAnswer">The answer's type.</typeparam>
     /// <param name="context">The message.</param>
     /// <param name="answer">The answer.</param>
-    public static async Task AnswerAsync<TAnswer>(this ConsumeContext context, TAnswer answer)
+    public void Send<TAnswer>(ConsumeContext context, TAnswer answer)
         where TAnswer : class
     {
-        if (!context.TryGetPayload(out RabbitMqBasicConsumeContext? _) || context.ResponseAddress is not { } address)
+        if (context.ResponseAddress is { } address)
         {
-            await context.RespondAsync(answer);
-            return;
+            _ = SendAsync(address, context.RequestId, context.TryGetPayload(out RabbitMqBasicConsumeContext? _), answer);
         }
+    }
 
-        var queue = Uri.UnescapeDataString(address.Segments[^1]);
-        var endpoint = await context.GetSendEndpoint(DefaultExchange);
-        await endpoint.Send(
-            answer,
-            Pipe.Execute<SendContext<TAnswer>>(send =>
-            {
-                send.RequestId = context.RequestId;
-                send.SetRoutingKey(queue);
-                send.Durable = false;
-            }),
-            context.CancellationToken);
+    private async Task SendAsync<TAnswer>(Uri address, Guid? requestId, bool isRabbitMq, TAnswer answer)
+        where TAnswer : class
+    {
+        try
+        {
+            using var patience = new CancellationTokenSource(Patience);
+            var endpoint = await bus.GetSendEndpoint(isRabbitMq ? DefaultExchange : address);
+            await endpoint.Send(
+                answer,
+                Pipe.Execute<SendContext<TAnswer>>(send =>
+                {
+                    send.RequestId = requestId;
+                    if (isRabbitMq)
+                    {
+                        send.SetRoutingKey(Uri.UnescapeDataString(address.Segments[^1]));
+                        send.Durable = false;
+                    }
+                }),
+                patience.Token);
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            Log.AnswerFailed(logger, e);
+        }
     }
 }

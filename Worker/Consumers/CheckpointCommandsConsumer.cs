@@ -12,7 +12,7 @@ namespace AsyncCheckpoints.Worker.Consumers;
 /// one dead letter.
 /// </summary>
 internal sealed class CheckpointCommandsConsumer(
-    ArchiveWriter writer, CommandReader reader, ConsumptionGate gate, ILogger<CheckpointCommandsConsumer> logger) : IConsumer<CheckpointCommands>
+    ArchiveWriter writer, CommandReader reader, ConsumptionGate gate, Answers answers, ILogger<CheckpointCommandsConsumer> logger) : IConsumer<CheckpointCommands>
 {
     public async Task Consume(ConsumeContext<CheckpointCommands> context)
     {
@@ -22,10 +22,10 @@ internal sealed class CheckpointCommandsConsumer(
             await writer.WriteAsync(commands, withdrawn.Token);
         }
 
-        if (context.ResponseAddress is not null)
-        {
-            await TellAsync(context, commands);
-        }
+        // The commit stands whether or not its sender hears of it.
+        var answer = new CommandsArchived { SchemaVersion = WireFormat.SchemaVersion };
+        answer.Rejections.AddRange(commands.Rejections);
+        answers.Send(context, answer);
     }
 
     private IncomingCommands Read(ConsumeContext<CheckpointCommands> context)
@@ -43,21 +43,6 @@ internal sealed class CheckpointCommandsConsumer(
                 $"message:{id}".Replace('\0', '?'), e.Message, WireFormat.ContentType.MediaType, message.ToByteArray(), null);
             var rejections = message.Saves.Select((_, i) => new Rejection { Index = i, Reason = e.Message }).ToList();
             return new IncomingCommands(new ArchiveCommand(null, [], []), [letter], rejections, [], 1, letter.Body.Length);
-        }
-    }
-
-    /// <summary>The commit stands whether or not its sender hears of it.</summary>
-    private async Task TellAsync(ConsumeContext<CheckpointCommands> context, IncomingCommands commands)
-    {
-        try
-        {
-            var answer = new CommandsArchived { SchemaVersion = WireFormat.SchemaVersion };
-            answer.Rejections.AddRange(commands.Rejections);
-            await context.AnswerAsync(answer);
-        }
-        catch (Exception e) when (e is not OutOfMemoryException)
-        {
-            Log.AnswerFailed(logger, e);
         }
     }
 }

@@ -26,6 +26,7 @@ internal sealed class CheckpointCommandsConsumerDefinition : ConsumerDefinition<
         endpoint.PrefetchCount = _options.Prefetch;
         endpoint.ConcurrentMessageLimit = _options.Prefetch;
         endpoint.ConfigureConsumeTopology = false;
+        endpoint.ConfigureReceive(pipe => pipe.UseFilter(LostChannelGuard.Instance));
         endpoint.ConfigureError(pipe => pipe.UseFilter(new UnreadableMessageFilter(context.GetRequiredService<Archiving.ArchiveWriter>())));
         endpoint.ConfigureDeadLetter(pipe => pipe.UseFilter(new UnreadableMessageFilter(context.GetRequiredService<Archiving.ArchiveWriter>())));
         if (endpoint is IRabbitMqReceiveEndpointConfigurator rabbit)

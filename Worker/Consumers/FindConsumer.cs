@@ -8,7 +8,7 @@ using WireFormat = AsyncCheckpoints.Contracts.WireFormat;
 namespace AsyncCheckpoints.Worker.Consumers;
 
 /// <summary>Answers the reads that Redis could not.</summary>
-internal sealed class FindConsumer(ICheckpointArchive archive, ArchiveState state, ILogger<FindConsumer> logger)
+internal sealed class FindConsumer(ICheckpointArchive archive, ArchiveState state, Answers answers, ILogger<FindConsumer> logger)
     : IConsumer<FindCheckpoints>, IConsumer<FindExecutions>
 {
     // An answer is one message; a page ends before it gets larger than the largest state.
@@ -64,13 +64,13 @@ internal sealed class FindConsumer(ICheckpointArchive archive, ArchiveState stat
         try
         {
             await state.WhenMigrated.WaitAsync(context.CancellationToken);
-            await context.AnswerAsync(await find(context.Message));
+            answers.Send(context, await find(context.Message));
         }
         catch (Exception e) when (!context.CancellationToken.IsCancellationRequested)
         {
             var isTransient = TransientErrors.IsTransient(e);
             Log.ReadFailed(logger, isTransient, e);
-            await context.AnswerAsync(new RequestFailed { SchemaVersion = WireFormat.SchemaVersion, Reason = e.Message, IsTransient = isTransient });
+            answers.Send(context, new RequestFailed { SchemaVersion = WireFormat.SchemaVersion, Reason = e.Message, IsTransient = isTransient });
         }
     }
 }

@@ -19,6 +19,7 @@ internal sealed class FindConsumerDefinition : ConsumerDefinition<FindConsumer>
     {
         endpoint.PrefetchCount = 64;
         endpoint.ConfigureConsumeTopology = false;
+        endpoint.ConfigureReceive(pipe => pipe.UseFilter(LostChannelGuard.Instance));
         // Without MassTransit's faults: the consumer says what went wrong.
         endpoint.ConfigureError(pipe => pipe.UseFilter(new DiscardErrorTransportFilter()));
         endpoint.DiscardSkippedMessages();

@@ -6,7 +6,7 @@ internal static partial class Log
     [LoggerMessage(2100, LogLevel.Error, "A message was refused and put into the dead letters: {Reason}")]
     public static partial void Refused(ILogger logger, string reason);
 
-    [LoggerMessage(2101, LogLevel.Debug, "The sender of a message could not be told that it is archived")]
+    [LoggerMessage(2101, LogLevel.Debug, "The sender of a message could not be answered")]
     public static partial void AnswerFailed(ILogger logger, Exception exception);
 
     [LoggerMessage(2102, LogLevel.Warning, "A read failed (transient: {IsTransient})")]

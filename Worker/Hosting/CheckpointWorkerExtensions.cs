@@ -121,6 +121,7 @@ public static class CheckpointWorkerExtensions
         services.AddSingleton<ArchiveState>();
         services.AddSingleton(provider => new CommandReader(provider.GetRequiredService<IOptions<CheckpointOptions>>().Value.MaxStateBytes));
         services.AddSingleton<CacheRefill>();
+        services.AddSingleton<Answers>();
         services.AddSingleton<CacheRepair>();
 
         // Stopped in reverse: the buses first, then the writer, and what it has committed is settled last.
