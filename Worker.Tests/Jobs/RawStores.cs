@@ -40,10 +40,10 @@ internal sealed class RawStores(JobWorker worker, string? database, string prefi
 
     private async Task<IReadOnlyList<string>> InRedisAsync(string text)
     {
-        using var redis = await ConnectionMultiplexer.ConnectAsync($"{SharedServers.Redis},syncTimeout=60000,responseTimeout=60000");
+        using var redis = await ConnectionMultiplexer.ConnectAsync(SharedServers.Redis);
         var db = redis.GetDatabase();
         var found = new List<string>();
-        foreach (var key in redis.GetServer(redis.GetEndPoints()[0]).Keys(pattern: $"*{prefix}*", pageSize: 1000))
+        foreach (var key in ((RedisResult[])await db.ExecuteAsync("KEYS", $"*{prefix}*")).Select(name => (RedisKey)(byte[])name))
         {
             RedisValue[] values = await db.KeyTypeAsync(key) switch
             {
