@@ -2,7 +2,7 @@ export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help build test test-long chaos screenshots lint bench bench-micro run run-production up down demo clean
+.PHONY: help build test test-long chaos screenshots lint bench bench-micro run run-production up down demo drill clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -53,6 +53,9 @@ run-production: ## Run the worker on the servers of `make up`
 
 demo: ## Kill an agent in the middle of its work and see it resume (DEMO=embedded or production)
 	infra/demo.sh
+
+drill: ## Back up, destroy and restore each part on throw-away servers, and verify (COUNT=2000)
+	infra/drill.sh $(COUNT)
 
 clean: ## Remove what builds and tests wrote
 	find . \( -path ./.git -o -path ./.services \) -prune -o -type d \( -name bin -o -name obj -o -name TestResults -o -name BenchmarkDotNet.Artifacts \) -prune -exec rm -rf {} +

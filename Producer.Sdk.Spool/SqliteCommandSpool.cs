@@ -205,6 +205,7 @@ internal sealed class SqliteCommandSpool : ICommandSpool, IDisposable
                 PRAGMA locking_mode = EXCLUSIVE;
                 PRAGMA journal_mode = WAL;
                 PRAGMA synchronous = FULL;
+                PRAGMA secure_delete = ON;
                 CREATE TABLE IF NOT EXISTS spool (id INTEGER PRIMARY KEY AUTOINCREMENT, body BLOB NOT NULL, sha256 BLOB NOT NULL);
                 CREATE TABLE IF NOT EXISTS rejected (id INTEGER PRIMARY KEY, body BLOB NOT NULL, reason TEXT NOT NULL);
                 """);

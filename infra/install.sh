@@ -8,6 +8,8 @@ command -v redis-server > /dev/null || missing+=(redis-server)
 compgen -G '/usr/lib/postgresql/*/bin/initdb' > /dev/null || missing+=(postgresql)
 command -v chromium > /dev/null || missing+=(chromium)
 command -v promtool > /dev/null || missing+=(prometheus)
+command -v curl > /dev/null || missing+=(curl)
+command -v sqlite3 > /dev/null || missing+=(sqlite3)
 command -v pgrep > /dev/null || missing+=(procps)
 command -v perl > /dev/null || missing+=(perl-base)
 [ ${#missing[@]} -gt 0 ] || exit 0

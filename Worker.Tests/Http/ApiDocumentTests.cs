@@ -9,6 +9,7 @@ using AsyncCheckpoints.Worker.Http.Access;
 using AsyncCheckpoints.Worker.Jobs;
 using AsyncCheckpoints.Worker.Jobs.Backfill;
 using AsyncCheckpoints.Worker.Jobs.DeadLetters;
+using AsyncCheckpoints.Worker.Jobs.Erase;
 using AsyncCheckpoints.Worker.Jobs.Export;
 using AsyncCheckpoints.Worker.Jobs.Replay;
 using AsyncCheckpoints.Worker.Retention;
@@ -133,6 +134,7 @@ public sealed class ApiDocumentTests(KeyedHost host) : IClassFixture<KeyedHost>
         { "JobRequest", typeof(JobRequest) },
         { "BackfillArguments", typeof(BackfillArguments) },
         { "DeadLetterArguments", typeof(DeadLetterArguments) },
+        { "EraseArguments", typeof(EraseArguments) },
         { "ExportArguments", typeof(ExportArguments) },
         { "ReplayArguments", typeof(ReplayArguments) },
         { "RetentionArguments", typeof(RetentionArguments) },

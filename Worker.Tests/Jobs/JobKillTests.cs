@@ -121,6 +121,23 @@ public abstract class JobKillTests(int count)
     }
 
     [Fact]
+    public async Task Erase_Killed_LeavesOnlyOthers()
+    {
+        await using var worker = await FilledAsync();
+        var other = JobWorker.Make(0) with { ExecutionId = "other" };
+        await using (var archive = worker.OpenArchive())
+        {
+            await archive.CommitAsync(
+                new ArchiveBatch([new ArchiveCommand(null, [new ArchiveSave(other, SHA256.HashData(other.State.Span), false)], [])], []), default);
+        }
+
+        await worker.RunKilledAsync("erase", new { executions = "e-*" }, count);
+
+        await using var after = worker.OpenArchive();
+        (await JobWorker.ReadAsync(after)).Keys.ShouldHaveSingleItem().ShouldBe(other.Key);
+    }
+
+    [Fact]
     public async Task Verify_Killed_FindsEveryPlantedFaultOnce()
     {
         await using var worker = await FilledAsync();

@@ -69,6 +69,7 @@ internal static class CheckpointsCommand
         root.Add(JobVerbs.Backfill());
         root.Add(JobVerbs.Verify());
         root.Add(JobVerbs.Retention());
+        root.Add(JobVerbs.Erase());
         root.Add(JobVerbs.Jobs());
         root.Add(DeadLetterVerbs.DeadLetters());
         root.Add(ApiKeyVerbs.ApiKey());

@@ -73,6 +73,20 @@ internal static class JobVerbs
         });
     }
 
+    public static Command Erase()
+    {
+        var executions = new Option<string?>("--executions") { Description = "A pattern with * and ?. Without --metadata all of these executions goes." };
+        var metadata = new Option<string?>("--metadata") { Description = "Only checkpoints with these members: a JSON object." };
+        var dryRun = new Option<bool>("--dry-run") { Description = "Only count." };
+        var command = new Command("erase", "Erase what is stored of a person, in Redis, archive and dead letters. Exit code 4 when something could not be reached; it is listed.") { executions, metadata, dryRun };
+        return Job(command, "erase", result => new
+        {
+            executions = result.GetValue(executions),
+            metadata = ParseJson(result.GetValue(metadata)),
+            dryRun = result.GetValue(dryRun),
+        });
+    }
+
     public static Command Jobs()
     {
         var command = new Command("jobs", "List, show, follow and cancel jobs.");

@@ -6,4 +6,6 @@ namespace AsyncCheckpoints.Worker.Diagnostics;
 internal sealed class InProcessQueueDepth(ArchiveWriter writer) : IQueueDepth
 {
     public Task<long?> CountAsync(CancellationToken cancellationToken) => Task.FromResult<long?>(writer.WaitingItems);
+
+    public Task<long?> CountDeadAsync(CancellationToken cancellationToken) => Task.FromResult<long?>(null);
 }

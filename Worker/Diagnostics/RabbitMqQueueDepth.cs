@@ -4,7 +4,7 @@ using RabbitMQ.Client.Exceptions;
 
 namespace AsyncCheckpoints.Worker.Diagnostics;
 
-/// <summary>The broker's queue: messages that no worker has in hand. On a connection of its own; one caller at a time.</summary>
+/// <summary>The broker's queue: messages that no worker has in hand. On connections of its own; what waits is counted by one caller at a time.</summary>
 /// <param name="uri">The broker.</param>
 /// <param name="names">The names.</param>
 internal sealed class RabbitMqQueueDepth(string uri, QueueNames names) : IQueueDepth, IAsyncDisposable
@@ -16,20 +16,16 @@ internal sealed class RabbitMqQueueDepth(string uri, QueueNames names) : IQueueD
         if (_connection is not { IsOpen: true })
         {
             await DisposeAsync();
-            var factory = new ConnectionFactory { Uri = new Uri(uri), ClientProvidedName = "AsyncCheckpoints queue depth", AutomaticRecoveryEnabled = false };
-            _connection = await factory.CreateConnectionAsync(cancellationToken);
+            _connection = await ConnectAsync(cancellationToken);
         }
 
-        // A queue that does not exist closes its channel.
-        await using var channel = await _connection.CreateChannelAsync(cancellationToken: cancellationToken);
-        try
-        {
-            return (await channel.QueueDeclarePassiveAsync(names.Commands, cancellationToken)).MessageCount;
-        }
-        catch (OperationInterruptedException e) when (e.ShutdownReason is { ReplyCode: 404 })
-        {
-            return null;
-        }
+        return await CountAsync(_connection, names.Commands, cancellationToken);
+    }
+
+    public async Task<long?> CountDeadAsync(CancellationToken cancellationToken)
+    {
+        await using var connection = await ConnectAsync(cancellationToken);
+        return await CountAsync(connection, names.DeadCommands, cancellationToken);
     }
 
     public async ValueTask DisposeAsync()
@@ -38,5 +34,25 @@ internal sealed class RabbitMqQueueDepth(string uri, QueueNames names) : IQueueD
         {
             await connection.DisposeAsync();
         }
+    }
+
+    private static async Task<long?> CountAsync(IConnection connection, string queue, CancellationToken cancellationToken)
+    {
+        // A queue that does not exist closes its channel.
+        await using var channel = await connection.CreateChannelAsync(cancellationToken: cancellationToken);
+        try
+        {
+            return (await channel.QueueDeclarePassiveAsync(queue, cancellationToken)).MessageCount;
+        }
+        catch (OperationInterruptedException e) when (e.ShutdownReason is { ReplyCode: 404 })
+        {
+            return null;
+        }
+    }
+
+    private Task<IConnection> ConnectAsync(CancellationToken cancellationToken)
+    {
+        var factory = new ConnectionFactory { Uri = new Uri(uri), ClientProvidedName = "AsyncCheckpoints queue depth", AutomaticRecoveryEnabled = false };
+        return factory.CreateConnectionAsync(cancellationToken);
     }
 }

@@ -1,5 +1,6 @@
 using AsyncCheckpoints.Worker.Jobs.Backfill;
 using AsyncCheckpoints.Worker.Jobs.DeadLetters;
+using AsyncCheckpoints.Worker.Jobs.Erase;
 using AsyncCheckpoints.Worker.Jobs.Export;
 using AsyncCheckpoints.Worker.Jobs.Replay;
 using AsyncCheckpoints.Worker.Jobs.Sources;
@@ -29,10 +30,12 @@ internal static class JobServices
         services.AddSingleton<CacheWarming>();
         services.AddSingleton<ReplaySender>();
         services.AddSingleton<DeadLetterRetry>();
+        services.AddSingleton<LetterErasure>();
         return services
             .AddSingleton<IJobKind, BackfillJob>()
             .AddSingleton<IJobKind, DeadLetterDiscardJob>()
             .AddSingleton<IJobKind, DeadLetterRetryJob>()
+            .AddSingleton<IJobKind, EraseJob>()
             .AddSingleton<IJobKind, ExportJob>()
             .AddSingleton<IJobKind, ReplayJob>()
             .AddSingleton<IJobKind, RetentionJob>()

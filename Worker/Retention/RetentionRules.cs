@@ -1,22 +1,15 @@
-using System.Text.RegularExpressions;
+using AsyncCheckpoints.Worker.Jobs;
 
 namespace AsyncCheckpoints.Worker.Retention;
 
 /// <summary>Finds the rule of an execution.</summary>
 internal sealed class RetentionRules
 {
-    private readonly List<(Regex Pattern, RetentionRule Rule)> _rules;
+    private readonly List<(ExecutionPattern Pattern, RetentionRule Rule)> _rules;
 
     /// <summary>Prepares rules.</summary>
     /// <param name="rules">In their order.</param>
-    public RetentionRules(IEnumerable<RetentionRule> rules) => _rules =
-    [
-        .. rules.Select(rule => (
-            new Regex(
-                $@"\A{Regex.Escape(rule.Executions).Replace(@"\*", ".*", StringComparison.Ordinal).Replace(@"\?", ".", StringComparison.Ordinal)}\z",
-                RegexOptions.CultureInvariant | RegexOptions.NonBacktracking | RegexOptions.Singleline),
-            rule)),
-    ];
+    public RetentionRules(IEnumerable<RetentionRule> rules) => _rules = [.. rules.Select(rule => (new ExecutionPattern(rule.Executions), rule))];
 
     /// <summary>What is wrong with rules.</summary>
     /// <param name="rules">The rules.</param>
@@ -55,5 +48,5 @@ internal sealed class RetentionRules
 
     /// <summary>The rule of an execution; null: everything is kept.</summary>
     /// <param name="execution">The execution.</param>
-    public RetentionRule? Of(string execution) => _rules.FirstOrDefault(pair => pair.Pattern.IsMatch(execution)).Rule is { KeepForever: false } rule ? rule : null;
+    public RetentionRule? Of(string execution) => _rules.FirstOrDefault(pair => pair.Pattern.Fits(execution)).Rule is { KeepForever: false } rule ? rule : null;
 }

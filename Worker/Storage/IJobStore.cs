@@ -57,6 +57,13 @@ internal interface IJobStore
     /// <summary>Removes a dead letter; false when there is none.</summary>
     Task<bool> RemoveDeadLetterAsync(long rowId, CancellationToken cancellationToken);
 
+    /// <summary>
+    /// Takes what was deleted off the disk, where the store's files are its own: SQLite overwrites it and empties its log.
+    /// PostgreSQL does so in its own time (VACUUM, the end of its WAL).
+    /// </summary>
+    /// <returns>False: a reader was in the way, and the log still holds it.</returns>
+    Task<bool> FlushDeletedAsync(CancellationToken cancellationToken);
+
     /// <summary>Figures of the archive.</summary>
     Task<ArchiveStats> GetStatsAsync(CancellationToken cancellationToken);
 

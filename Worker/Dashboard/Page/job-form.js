@@ -52,6 +52,14 @@ const kinds = {
       : { ...rest, rules: [{ executions, maxAge: days === undefined ? undefined : `${days}.00:00:00`, keepLast }] }),
     danger: values => (values.dryRun ? null : 'Checkpoints that the rule names are deleted from Redis and the archive, and cannot be brought back.'),
   },
+  erase: {
+    about: 'Erases what is stored of a person: whole executions, or with metadata only the checkpoints that have them; in Redis, archive and dead letters.',
+    fields: [
+      { name: 'executions', label: 'Executions like', hint: 'person-4711-*' },
+      { name: 'metadata', label: 'Metadata', hint: '{"person":"4711"}', read: text => JSON.parse(text) },
+      { name: 'dryRun', label: 'Only count', type: 'checkbox', checked: true }],
+    danger: values => (values.dryRun ? null : 'What is meant is erased, the latest of its streams too, and cannot be brought back.'),
+  },
   'dead-letter-retry': {
     about: 'Tries to archive dead letters again.',
     fields: letters,

@@ -57,6 +57,27 @@ internal sealed class SourceScan(ICheckpointSource source, ScanArguments argumen
         }
     }
 
+    /// <summary>All executions behind one that are in either of two sources. Both list in UTF-8 byte order.</summary>
+    /// <param name="left">One source.</param>
+    /// <param name="right">The other, if there is one.</param>
+    /// <param name="arguments">Which.</param>
+    /// <param name="after">The one behind which to start.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    public static async IAsyncEnumerable<string> ExecutionsOfBothAsync(
+        ICheckpointSource left, ICheckpointSource? right, ScanArguments arguments, string? after, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await using var a = ExecutionsAsync(left, arguments, after, cancellationToken).GetAsyncEnumerator(cancellationToken);
+        await using var b = (right is null ? Empty() : ExecutionsAsync(right, arguments, after, cancellationToken)).GetAsyncEnumerator(cancellationToken);
+        var (hasA, hasB) = (await a.MoveNextAsync(), await b.MoveNextAsync());
+        while (hasA || hasB)
+        {
+            var order = !hasA ? 1 : !hasB ? -1 : ListPosition.CompareUtf8(a.Current, b.Current);
+            yield return order <= 0 ? a.Current : b.Current;
+            hasA = order <= 0 ? await a.MoveNextAsync() : hasA;
+            hasB = order >= 0 ? await b.MoveNextAsync() : hasB;
+        }
+    }
+
     /// <summary>Reads.</summary>
     /// <param name="from">Where to start; null: at the start.</param>
     /// <param name="batchSize">Checkpoints in a batch.</param>
@@ -92,6 +113,12 @@ internal sealed class SourceScan(ICheckpointSource source, ScanArguments argumen
         {
             yield return new ScanBatch(items, problems, cursor);
         }
+    }
+
+    private static async IAsyncEnumerable<string> Empty()
+    {
+        await Task.CompletedTask;
+        yield break;
     }
 
     private async IAsyncEnumerable<string> FromAsync(ScanCursor? from, [EnumeratorCancellation] CancellationToken cancellationToken)

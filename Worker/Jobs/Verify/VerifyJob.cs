@@ -39,7 +39,7 @@ internal sealed class VerifyJob(ICheckpointArchive archive, IJobStore hashes, So
         var total = context.Cursor is null ? await left.CountAsync(arguments.Prefix(), cancellationToken) : null;
         var comparison = new ExecutionComparison(left, right, hashes, CheckpointCodec.ToMicroseconds(context.CreatedAt));
         var (done, counts, findings, executions, last) = (0, new Dictionary<string, long>(), new List<JobFinding>(), 0, context.Cursor);
-        await foreach (var execution in MergedAsync(left, right, arguments, context.Cursor, cancellationToken))
+        await foreach (var execution in SourceScan.ExecutionsOfBothAsync(left, right, arguments, context.Cursor, cancellationToken))
         {
             var result = await comparison.CompareAsync(execution, cancellationToken);
             executions++;
@@ -66,26 +66,4 @@ internal sealed class VerifyJob(ICheckpointArchive archive, IJobStore hashes, So
     }
 
     private static void Add(Dictionary<string, long> counts, string name, long count) => counts[name] = counts.GetValueOrDefault(name) + count;
-
-    // Both sides list in UTF-8 byte order.
-    private static async IAsyncEnumerable<string> MergedAsync(
-        ICheckpointSource left, ICheckpointSource? right, VerifyArguments arguments, string? after, [EnumeratorCancellation] CancellationToken cancellationToken)
-    {
-        await using var a = SourceScan.ExecutionsAsync(left, arguments, after, cancellationToken).GetAsyncEnumerator(cancellationToken);
-        await using var b = (right is null ? Empty() : SourceScan.ExecutionsAsync(right, arguments, after, cancellationToken)).GetAsyncEnumerator(cancellationToken);
-        var (hasA, hasB) = (await a.MoveNextAsync(), await b.MoveNextAsync());
-        while (hasA || hasB)
-        {
-            var order = !hasA ? 1 : !hasB ? -1 : ListPosition.CompareUtf8(a.Current, b.Current);
-            yield return order <= 0 ? a.Current : b.Current;
-            hasA = order <= 0 ? await a.MoveNextAsync() : hasA;
-            hasB = order >= 0 ? await b.MoveNextAsync() : hasB;
-        }
-    }
-
-    private static async IAsyncEnumerable<string> Empty()
-    {
-        await Task.CompletedTask;
-        yield break;
-    }
 }

@@ -108,6 +108,9 @@ internal sealed partial class PostgresArchive
         await ExecuteAsync(_sql.DeadLetterRemove, cancellationToken, Bigint(rowId)) > 0;
 
     /// <inheritdoc />
+    public Task<bool> FlushDeletedAsync(CancellationToken cancellationToken) => Task.FromResult(true);
+
+    /// <inheritdoc />
     public async Task<ArchiveStats> GetStatsAsync(CancellationToken cancellationToken)
     {
         var estimate = await NumberAsync(_sql.CheckpointEstimate, cancellationToken);

@@ -137,6 +137,9 @@ internal sealed partial class SqliteArchive
         (transaction, prepare) => prepare(_sql.DeadLetterRemove).Execute(transaction, rowId) > 0, cancellationToken);
 
     /// <inheritdoc />
+    public async Task<bool> FlushDeletedAsync(CancellationToken cancellationToken) => await NumberAsync(SqliteSql.EmptyLog, cancellationToken) == 0;
+
+    /// <inheritdoc />
     public async Task<ArchiveStats> GetStatsAsync(CancellationToken cancellationToken)
     {
         var estimate = await NumberAsync(_sql.CheckpointEstimate, cancellationToken);

@@ -152,12 +152,13 @@ internal sealed class SqliteConnections : IAsyncDisposable
         }
     }
 
-    // Room for the indexes' pages, and a checkpoint of the log every 16 MiB instead of every few batches.
+    // Room for the indexes' pages, and a checkpoint of the log every 16 MiB instead of every few batches. What is deleted
+    // is overwritten.
     private SqliteConnection OpenWriter()
     {
         var connection = Open();
         using var pragmas = connection.CreateCommand();
-        pragmas.CommandText = "PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 4096;";
+        pragmas.CommandText = "PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 4096; PRAGMA secure_delete = ON;";
         pragmas.ExecuteNonQuery();
         return connection;
     }

@@ -9,6 +9,9 @@ internal sealed partial class SqliteSql(string tables)
 
     public const string Ping = "/* archive.ping */ SELECT 1";
 
+    /// <summary>1 when something was in the way.</summary>
+    public const string EmptyLog = "/* archive.empty_log */ PRAGMA wal_checkpoint(TRUNCATE)";
+
     public string TableExists { get; } = $"""
         /* migration.table_exists */
         SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = '{tables}schema_version'

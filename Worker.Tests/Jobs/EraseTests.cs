@@ -1,0 +1,223 @@
+using System.Text;
+using System.Text.Json;
+using AsyncCheckpoints.Contracts;
+using AsyncCheckpoints.Messaging;
+using AsyncCheckpoints.Spooling;
+using AsyncCheckpoints.Tests.Pipeline;
+using AsyncCheckpoints.Tests.Servers;
+using AsyncCheckpoints.Tests.Storage.Postgres;
+using Google.Protobuf;
+using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using RabbitMQ.Client;
+using Shouldly;
+using Xunit;
+using WireFormat = AsyncCheckpoints.Contracts.WireFormat;
+
+namespace AsyncCheckpoints.Tests.Jobs;
+
+/// <summary>After an erasure the person's text is nowhere: looked for in the raw contents of every store.</summary>
+public sealed class EraseTests : IDisposable
+{
+    private const string Secret = "whatPerson7Said";
+    private readonly DirectoryInfo _spool = Directory.CreateTempSubdirectory("erase-spool-");
+    private readonly string _prefix = $"t{Guid.NewGuid():N}"[..20];
+
+    public static TheoryData<bool> IsPostgres => [false, true];
+
+    public void Dispose() => _spool.Delete(recursive: true);
+
+    [Theory]
+    [MemberData(nameof(IsPostgres))]
+    public async Task Erase_Executions_LeavesNoTraceOfTheirContentAndNothingBringsItBack(bool isPostgres)
+    {
+        await using var broker = TcpProxy.Start(SharedServers.RabbitMq);
+        await using var redis = TcpProxy.Start(SharedServers.Redis);
+        var (worker, stores) = await StartAsync(isPostgres);
+        await using var running = worker;
+        var first = await StartClientAsync(broker, redis);
+        var saved = await FillAsync(ClientOf(first));
+        await PlantLettersAsync(worker);
+        await worker.RunAsync("export", new { path = "all.jsonl" });
+        await broker.CutAsync();
+        await redis.CutAsync();
+        (await ClientOf(first).SaveAsync(Of("person-7-a", "spooled"))).Spooled.ShouldBeTrue();
+        await StopAsync(first);
+        var spooled = SpooledCommand();
+        var places = await stores.FindAsync(Secret);
+        places.ShouldContain("table checkpoints");
+        places.ShouldContain("table dead_letters");
+        places.ShouldContain(place => place.StartsWith("redis", StringComparison.Ordinal));
+
+        var arguments = new { executions = "person-7-*" };
+        var dry = await worker.RunAsync("erase", new { arguments.executions, dryRun = true });
+        (await stores.FindAsync(Secret)).ShouldBe(places);
+        var job = await worker.RunAsync("erase", arguments);
+
+        Counts(dry).ShouldBe("wouldErase 6, wouldEraseLetters 2");
+        Counts(job).ShouldBe("erased 6, lettersErased 2");
+        var findings = await worker.FindingsAsync(job.GetProperty("id").GetString()!);
+        findings.Select(finding => finding.Kind).ShouldBe(["unreadable", "not-reached"]);
+        findings[1].Subject.ShouldBe("file all.jsonl");
+        File.Delete(Path.Combine(worker.JobFolder, "all.jsonl"));
+        (await stores.FindAsync(Secret)).ShouldBeEmpty();
+
+        // What comes late: a redelivery with the sequence of then, and what the application had put aside.
+        var late = new CheckpointCommands { SchemaVersion = 1, CommandId = $"late-{_prefix}", Saves = { Save(Of("person-7-a", "c0"), saved.Sequence) } };
+        await PublishAsync((WireFormat.ContentType.MediaType, late.ToByteArray()));
+        broker.Restore();
+        redis.Restore();
+        var second = await StartClientAsync(broker, redis);
+        await Deployment.UntilAsync(
+            async () => second.Services.GetRequiredService<ICommandSpool>().IsEmpty
+                && await stores.HasCommandAsync(late.CommandId) && await stores.HasCommandAsync(spooled), "what was late has come");
+        await StopAsync(second);
+        (await stores.FindAsync(Secret)).ShouldBeEmpty();
+        RawStores.InFiles(Secret, _spool.FullName).ShouldBeEmpty();
+        Counts(await worker.RunAsync("erase", arguments)).ShouldBe("erased 0, lettersErased 0");
+
+        // Nobody else has lost anything.
+        (await worker.Http.GetStringAsync("/executions/person-70/latest")).ShouldBe("\"what others said\"");
+        var letters = (await LettersAsync(worker)).Select(letter => letter.GetProperty("reason").GetString()!).ToList();
+        letters.Count.ShouldBe(3);
+        (await stores.FindAsync("what others said")).ShouldContain("table dead_letters");
+    }
+
+    [Theory]
+    [MemberData(nameof(IsPostgres))]
+    public async Task Erase_Metadata_TakesOnlyWhatHasThem(bool isPostgres)
+    {
+        var (worker, stores) = await StartAsync(isPostgres);
+        await using var running = worker;
+        foreach (var (id, person) in new[] { ("c0", "p7"), ("c1", "p8"), ("c2", "p7") })
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Put, $"/executions/shared/checkpoints/{id}?durability=persisted");
+            request.Content = new StringContent(person == "p7" ? Secret : "other");
+            request.Headers.Add("Checkpoint-Metadata", JsonSerializer.Serialize(new { person = new { id = $"{person}Filter" } }));
+            (await worker.Http.SendAsync(request)).EnsureSuccessStatusCode();
+        }
+
+        var job = await worker.RunAsync("erase", new { metadata = new { person = new { id = "p7Filter" } } });
+
+        Counts(job).ShouldBe("erased 2, lettersErased 0");
+        (await stores.FindAsync(Secret)).ShouldBeEmpty();
+        (await worker.Http.GetStringAsync("/executions/shared/latest")).ShouldBe("other");
+
+        // What was asked for is kept with the job; the audit trail has the members' names only.
+        (await stores.FindAsync("p7Filter")).Where(place => !place.StartsWith("file", StringComparison.Ordinal)).ShouldBe(["table jobs"]);
+        JsonElement.Parse(await worker.Http.GetStringAsync("/audit")).GetProperty("items")[0].GetProperty("detail").GetString()
+            .ShouldBe("""erase {"metadata":["person"]}""");
+    }
+
+    private static string Counts(JsonElement job) =>
+        string.Join(", ", job.GetProperty("counts").EnumerateObject().Select(count => $"{count.Name} {count.Value.GetInt64()}"));
+
+    private static ICheckpointClient ClientOf(IHost host) => host.Services.GetRequiredService<ICheckpointClient>();
+
+    private static Checkpoint Of(string execution, string id, string ns = "") => new()
+    {
+        ExecutionId = execution,
+        Namespace = ns,
+        Id = id,
+        State = Encoding.UTF8.GetBytes(execution.StartsWith("person-7-", StringComparison.Ordinal) ? Secret : "\"what others said\""),
+        Metadata = JsonElement.Parse($$"""{"said":"{{(execution.StartsWith("person-7-", StringComparison.Ordinal) ? Secret : "what others said")}}"}"""),
+        CreatedAt = DateTimeOffset.UnixEpoch,
+    };
+
+    private static SaveCheckpoint Save(Checkpoint checkpoint, long sequence) =>
+        new() { Sequence = sequence, Record = ByteString.CopyFrom(CheckpointCodec.Encode(checkpoint).Record.Span), Cached = true };
+
+    private static async Task<SaveResult> FillAsync(ICheckpointClient client)
+    {
+        var persisted = new SaveOptions { Durability = Durability.Persisted };
+        var first = await client.SaveAsync(Of("person-7-a", "c0"), persisted);
+        foreach (var (execution, id, ns) in new[]
+        {
+            ("person-7-a", "c1", ""), ("person-7-a", "c0", "sub"), ("person-7-b", "c0", ""), ("person-7-b", "c1", ""), ("person-7-b", "c2", ""), ("person-70", "c0", ""),
+        })
+        {
+            await client.SaveAsync(Of(execution, id, ns), persisted);
+        }
+
+        return first;
+    }
+
+    // One of the person, one of somebody else, one with both, one that nobody can read.
+    private async Task PlantLettersAsync(JobWorker worker)
+    {
+        await PublishAsync(
+            (WireFormat.ContentType.MediaType, Message("broken", 1, Save(Of("person-7-a", "x"), 0), Save(Of("person-70", "x"), 0))),
+            (WireFormat.ContentType.MediaType, Message("newer", 99, Save(Of("person-7-b", "y"), 5), Save(Of("person-70", "y"), 5))),
+            ("text/plain", "hello"u8.ToArray()));
+        await Deployment.UntilAsync(async () => (await LettersAsync(worker)).Count == 4, "four dead letters");
+
+        static byte[] Message(string id, int version, params SaveCheckpoint[] saves) =>
+            new CheckpointCommands { SchemaVersion = version, CommandId = id, Saves = { saves } }.ToByteArray();
+    }
+
+    private static async Task<IReadOnlyList<JsonElement>> LettersAsync(JobWorker worker) =>
+        [.. JsonElement.Parse(await worker.Http.GetStringAsync("/dead-letters")).GetProperty("items").EnumerateArray()];
+
+    private async Task<(JobWorker Worker, RawStores Stores)> StartAsync(bool isPostgres)
+    {
+        var worker = new JobWorker();
+        worker["ConnectionStrings__Redis"] = SharedServers.Redis;
+        worker["ConnectionStrings__RabbitMq"] = SharedServers.RabbitMq;
+        worker["Checkpoints__Prefix"] = _prefix;
+        worker["Checkpoints__ShardCount"] = "16";
+        var database = isPostgres ? await PostgresDatabase.CreateAsync() : null;
+        worker["ConnectionStrings__Postgres"] = database;
+        await worker.StartAsync();
+        return (worker, new RawStores(worker, database, _prefix));
+    }
+
+    private async Task<IHost> StartClientAsync(TcpProxy broker, TcpProxy redis)
+    {
+        var builder = Host.CreateEmptyApplicationBuilder(null);
+        builder.Logging.ClearProviders();
+        builder.Services.AddAsyncCheckpoints(options =>
+        {
+            options.Redis = redis.ConnectionString;
+            options.RabbitMq = broker.ConnectionString;
+            options.Prefix = _prefix;
+            options.ShardCount = 16;
+            options.BrokerTimeout = TimeSpan.FromMilliseconds(500);
+            options.CacheTimeout = TimeSpan.FromMilliseconds(500);
+            options.DrainTimeout = TimeSpan.FromSeconds(5);
+        });
+        builder.Services.AddCheckpointSpool(options => options.SpoolPath = Path.Combine(_spool.FullName, "spool.db"));
+        var host = builder.Build();
+        await host.StartAsync();
+        return host;
+    }
+
+    private static async Task StopAsync(IHost host)
+    {
+        await host.StopAsync();
+        await ((IAsyncDisposable)host).DisposeAsync();
+    }
+
+    private string SpooledCommand()
+    {
+        using var connection = new SqliteConnection($"Data Source={Path.Combine(_spool.FullName, "spool.db")};Pooling=False");
+        connection.Open();
+        using var command = connection.CreateCommand();
+        command.CommandText = "SELECT body FROM spool";
+        var message = CheckpointCommands.Parser.ParseFrom((byte[])command.ExecuteScalar()!);
+        message.Saves.ShouldHaveSingleItem();
+        return message.CommandId;
+    }
+
+    private async Task PublishAsync(params (string ContentType, byte[] Body)[] messages)
+    {
+        await using var connection = await new ConnectionFactory { Uri = new Uri(SharedServers.RabbitMq) }.CreateConnectionAsync();
+        await using var channel = await connection.CreateChannelAsync(new CreateChannelOptions(true, true));
+        foreach (var (contentType, body) in messages)
+        {
+            var properties = new BasicProperties { ContentType = contentType, Persistent = true };
+            await channel.BasicPublishAsync(new QueueNames(_prefix).Commands, "", mandatory: true, properties, body);
+        }
+    }
+}
