@@ -143,15 +143,15 @@ now=$(members '*:z:*')
 row Redis "append-only file" "$total" "$((total - held))" "replay cache" "$(($(missing) + total - now))"
 
 say "RabbitMQ is lost with what is on its way, and the worker with what it has in hand"
-infra/servers.sh pause "$servers" postgres
+infra/servers.sh kill "$servers" postgres
 fill; advance
 waiting=$(members '*:p')
+[ "$waiting" -ge "$count" ] || fail "$waiting of $count saves wait while the archive is away"
 stop_worker KILL
 infra/servers.sh kill "$servers" rabbitmq
 infra/servers.sh wipe "$servers" rabbitmq
-infra/servers.sh start "$servers" rabbitmq
+infra/servers.sh start "$servers" rabbitmq postgres
 infra/servers.sh rabbitmqctl "$servers" import_definitions "$dir/definitions.json"
-infra/servers.sh resume "$servers" postgres
 start_worker "${full[@]}"
 settle "$next"
 checkpoints verify --against cache

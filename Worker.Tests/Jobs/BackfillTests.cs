@@ -1,6 +1,9 @@
+using System.Security.Cryptography;
 using System.Text;
 using AsyncCheckpoints.Tests.Servers;
 using AsyncCheckpoints.Tests.Storage.Postgres;
+using AsyncCheckpoints.Worker.Storage;
+using AsyncCheckpoints.Worker.Storage.Postgres;
 using Npgsql;
 using Shouldly;
 using StackExchange.Redis;
@@ -116,6 +119,43 @@ public sealed class BackfillTests
         (await worker.RunAsync("verify", new { against = "cache" })).GetProperty("counts").GetProperty("missing").GetInt64().ShouldBe(3);
         (await worker.RunAsync("backfill", new { source = "cache" })).GetProperty("counts").GetProperty("archived").GetInt64().ShouldBe(3);
         (await worker.RunAsync("verify", new { against = "cache" })).GetProperty("findings").GetInt64().ShouldBe(0);
+    }
+
+    /// <summary>The move from SQLite to PostgreSQL: what was deleted before it stays deleted after it.</summary>
+    [Fact]
+    public async Task Backfill_FromSqliteToPostgres_BringsTheDeletionsToo()
+    {
+        await using var worker = new JobWorker();
+        var database = await PostgresDatabase.CreateAsync();
+        var old = Path.Combine(worker.Folder, "old.db");
+        Tombstone[] deletions =
+        [
+            new("e-000000", null, null, JobWorker.Make(9).Sequence, false),
+            new("e-000001", "sub", null, JobWorker.Make(99).Sequence, false),
+            .. Enumerable.Range(100, 30).Select(i => new Tombstone("e-000002", JobWorker.Make(i).Namespace, JobWorker.Make(i).Id, JobWorker.Make(i).Sequence, false)),
+        ];
+        await using (var archive = worker.OpenArchive(old))
+        {
+            await JobWorker.FillAsync(archive, Count);
+            await archive.CommitAsync(new ArchiveBatch([new ArchiveCommand(null, [], deletions)], []), default);
+        }
+
+        worker["ConnectionStrings__Postgres"] = database;
+        worker["Jobs__Sources__old__Kind"] = "Sqlite";
+        worker["Jobs__Sources__old__Path"] = old;
+        await worker.StartAsync();
+
+        var job = await worker.RunAsync("backfill", new { source = "old" });
+
+        job.GetProperty("counts").GetProperty("tombstones").GetInt64().ShouldBe(deletions.Length);
+        job.GetProperty("counts").GetProperty("archived").GetInt64().ShouldBe(Count - 10 - 10 - 30);
+        (await worker.RunAsync("verify", new { against = "old" })).GetProperty("findings").GetInt64().ShouldBe(0);
+
+        // What comes late: every save that there ever was, once more.
+        await using var moved = new PostgresArchive(new() { ConnectionString = database });
+        var saves = Enumerable.Range(0, Count).Select(JobWorker.Make).Select(c => new ArchiveSave(c, SHA256.HashData(c.State.Span), false)).ToList();
+        (await moved.CommitAsync(new ArchiveBatch([new ArchiveCommand("late", saves, [])], []), default)).Archived.ShouldBe(0);
+        (await JobWorker.ReadAsync(moved)).Count.ShouldBe(Count - 50);
     }
 
     [Fact]

@@ -89,6 +89,27 @@ public abstract partial class ArchiveConformanceTests
     }
 
     [Fact]
+    public async Task ListTombstonesAsync_Pages_GivesEachOnceByKey()
+    {
+        var sut = await CreateSut();
+        Tombstone[] all =
+        [
+            new("e", null, null, 4, true), new("e", "", null, 3, true), new("e", "x", null, 9, true), new("e", "", "1", 2, true), new("e", "x", "1", 2, true),
+            new("f", null, null, 7, true),
+        ];
+        await DeleteAsync(sut, [.. all.Reverse(), new Tombstone("other", null, null, 1, false)]);
+
+        var found = new List<Tombstone>();
+        while (await sut.ListTombstonesAsync("", found.LastOrDefault(), 2, default) is { Count: > 0 } page)
+        {
+            found.AddRange(page);
+        }
+
+        found.ShouldBe([.. all, new Tombstone("other", null, null, 1, true)]);
+        (await sut.ListTombstonesAsync("f", null, 10, default)).ShouldBe([all[5]]);
+    }
+
+    [Fact]
     public async Task CommitAsync_DeadCommandsTombstone_DoesNotApply()
     {
         var sut = await CreateSut();

@@ -82,6 +82,15 @@ internal sealed class CommitPlan
         : tombstone.Id is not null ? throw new ArgumentException("A tombstone with an id needs a namespace.", nameof(tombstone))
         : tombstone.Namespace is not null ? TombstoneScope.Namespace : TombstoneScope.Execution;
 
+    /// <summary>A tombstone as it is stored; Redis may lack it.</summary>
+    /// <param name="execution">The execution.</param>
+    /// <param name="scope">What it covers.</param>
+    /// <param name="ns">The namespace, or "".</param>
+    /// <param name="id">The checkpoint, or "".</param>
+    /// <param name="sequence">Up to which sequence it applies.</param>
+    public static Tombstone TombstoneOf(string execution, TombstoneScope scope, string ns, string id, long sequence) => new(
+        execution, scope == TombstoneScope.Execution ? null : ns, scope == TombstoneScope.Checkpoint ? id : null, sequence, Uncached: true);
+
     /// <summary>The change that an outbox entry reports.</summary>
     /// <param name="tombstone">A deletion.</param>
     public static OutboxChange ChangeOf(Tombstone tombstone) =>

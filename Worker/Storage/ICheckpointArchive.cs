@@ -42,6 +42,9 @@ internal interface ICheckpointArchive
     /// <summary>Executions with at least one checkpoint, by prefix, after one, in UTF-8 byte order.</summary>
     Task<IReadOnlyList<string>> FindExecutionsAsync(string prefix, string? after, int limit, CancellationToken cancellationToken);
 
+    /// <summary>Tombstones of the executions of a prefix, by key, from behind one.</summary>
+    Task<IReadOnlyList<Tombstone>> ListTombstonesAsync(string prefix, Tombstone? after, int limit, CancellationToken cancellationToken);
+
     /// <summary>
     /// Leases the oldest outbox entries that are due: not delivered, not leased by another, their retry time come.
     /// </summary>

@@ -36,6 +36,12 @@ internal sealed class ArchiveImport(ICheckpointArchive archive, IOptions<Checkpo
         return (await CommitAsync(saves, refused, cancellationToken), refused);
     }
 
+    /// <summary>Archives deletions: what they cover goes, and does not come.</summary>
+    /// <param name="tombstones">The deletions.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    public Task DeleteAsync(IReadOnlyList<Tombstone> tombstones, CancellationToken cancellationToken) =>
+        archive.CommitAsync(new ArchiveBatch([new ArchiveCommand(null, [], tombstones)], []), cancellationToken);
+
     // Halved until what the archive refuses stands alone.
     private async Task<int> CommitAsync(List<ArchiveSave> saves, List<JobFinding> refused, CancellationToken cancellationToken)
     {

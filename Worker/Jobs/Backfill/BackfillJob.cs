@@ -6,12 +6,15 @@ using AsyncCheckpoints.Worker.Storage;
 namespace AsyncCheckpoints.Worker.Jobs.Backfill;
 
 /// <summary>
-/// Brings into the archive what it lacks. From the cache, a file or another archive with the sequences that they have;
+/// Brings into the archive what it lacks. From the cache, a file or another archive with the sequences that they have, and
+/// from another archive its deletions first;
 /// from langgraphgo with sequences made for them (<see cref="ForeignBackfill"/>).
 /// </summary>
 internal sealed class BackfillJob(SourceFactory sources, JobFiles files, ArchiveImport import, ForeignBackfill foreign) : IJobKind
 {
     private const string File = "file";
+    private const string TombstonePhase = "tombstones ";
+    private const int TombstonesAtOnce = 100;
 
     public string Kind => "backfill";
 
@@ -49,10 +52,35 @@ internal sealed class BackfillJob(SourceFactory sources, JobFiles files, Archive
     {
         await using var source = sources.Open(arguments.Source!);
         var total = context.Cursor is null && !arguments.HasInnerFilter() ? await source.CountAsync(arguments.Prefix(), cancellationToken) : null;
+        var cursor = context.Cursor;
+        if (!arguments.HasInnerFilter() && (cursor is null || cursor.StartsWith(TombstonePhase, StringComparison.Ordinal)))
+        {
+            // Before the checkpoints, so that none of these is seen that is deleted there or here.
+            await foreach (var step in ReadTombstonesAsync(source, arguments, JobJson.Read<Tombstone>(cursor?[TombstonePhase.Length..]), context.BatchSize, cancellationToken))
+            {
+                yield return step;
+            }
+
+            cursor = null;
+        }
+
         var scan = new SourceScan(source, arguments, includeState: true);
-        await foreach (var batch in scan.ReadAsync(JobJson.Read<ScanCursor>(context.Cursor), context.BatchSize, cancellationToken))
+        await foreach (var batch in scan.ReadAsync(JobJson.Read<ScanCursor>(cursor), context.BatchSize, cancellationToken))
         {
             yield return await WriteAsync(batch.Items, batch.Problems, JobJson.Write(batch.Cursor), batch.Items.Count, total, cancellationToken);
+        }
+    }
+
+    private async IAsyncEnumerable<JobStep> ReadTombstonesAsync(
+        ICheckpointSource source, BackfillArguments arguments, Tombstone? last, int batchSize, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        // On PostgreSQL a deletion has the execution to itself until its transaction ends.
+        while (await source.FindTombstonesAsync(arguments.Prefix(), last, Math.Min(batchSize, TombstonesAtOnce), cancellationToken) is { Count: > 0 } page)
+        {
+            var meant = page.Where(tombstone => arguments.Execution is null || tombstone.ExecutionId == arguments.Execution).ToList();
+            await import.DeleteAsync(meant, cancellationToken);
+            last = page[^1];
+            yield return new JobStep(TombstonePhase + JobJson.Write(last), meant.Count) { Counts = [("tombstones", meant.Count)] };
         }
     }
 

@@ -25,6 +25,9 @@ internal sealed class ArchiveSource(ICheckpointArchive archive, bool isOwned) : 
         return await archive.FindAsync(query, key.Id, null, long.MaxValue, cancellationToken) is { Items: [var found, ..] } ? found : null;
     }
 
+    public Task<IReadOnlyList<Tombstone>> FindTombstonesAsync(string prefix, Tombstone? after, int limit, CancellationToken cancellationToken) =>
+        archive.ListTombstonesAsync(prefix, after, limit, cancellationToken);
+
     public async Task<long?> CountAsync(string prefix, CancellationToken cancellationToken) =>
         archive is IJobStore store ? await store.CountCheckpointsAsync(prefix, cancellationToken) : null;
 

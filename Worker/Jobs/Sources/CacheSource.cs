@@ -44,6 +44,9 @@ internal sealed class CacheSource(CacheLink cache, int maxStateBytes) : ICheckpo
             : null;
     }
 
+    public Task<IReadOnlyList<Tombstone>> FindTombstonesAsync(string prefix, Tombstone? after, int limit, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyList<Tombstone>>([]);
+
     public Task<long?> CountAsync(string prefix, CancellationToken cancellationToken) => Task.FromResult<long?>(null);
 
     public ValueTask DisposeAsync() => default;

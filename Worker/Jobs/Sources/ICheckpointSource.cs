@@ -18,6 +18,9 @@ internal interface ICheckpointSource : IAsyncDisposable
     /// <summary>One checkpoint; null when there is none.</summary>
     Task<Checkpoint?> LoadAsync(CheckpointKey key, CancellationToken cancellationToken);
 
+    /// <summary>Tombstones of the executions of a prefix, by key, from behind one; none where the source has no list of them.</summary>
+    Task<IReadOnlyList<Tombstone>> FindTombstonesAsync(string prefix, Tombstone? after, int limit, CancellationToken cancellationToken);
+
     /// <summary>How many there are by prefix; null when that is not known.</summary>
     Task<long?> CountAsync(string prefix, CancellationToken cancellationToken);
 }

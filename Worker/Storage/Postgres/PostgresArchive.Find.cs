@@ -48,6 +48,19 @@ internal sealed partial class PostgresArchive
     }
 
     /// <inheritdoc />
+    public Task<IReadOnlyList<Tombstone>> ListTombstonesAsync(string prefix, Tombstone? after, int limit, CancellationToken cancellationToken) => QueryAsync(
+        _sql.TombstoneList,
+        static reader => CommitPlan.TombstoneOf(
+            reader.GetString(0), (TombstoneScope)reader.GetInt16(1), reader.GetString(2), reader.GetString(3), reader.GetInt64(4)),
+        cancellationToken,
+        Text(prefix),
+        Text(after?.ExecutionId ?? ""),
+        Integer(after is null ? -1 : (int)CommitPlan.ScopeOf(after)),
+        Text(after?.Namespace ?? ""),
+        Text(after?.Id ?? ""),
+        Bigint(limit));
+
+    /// <inheritdoc />
     public async Task<IReadOnlyList<string>> FindExecutionsAsync(string prefix, string? after, int limit, CancellationToken cancellationToken)
     {
         await using var command = _source.CreateCommand(_sql.ExecutionFind);

@@ -159,6 +159,16 @@ internal sealed partial class PostgresSql(string tables)
         ORDER BY i.position
         """;
 
+    /// <summary>$1 prefix, $2 to $5 the key behind which to start, $6 limit.</summary>
+    public string TombstoneList { get; } = $"""
+        /* tombstone.list */
+        SELECT t.execution_id, t.scope, t.namespace, t.checkpoint_id, t.sequence
+        FROM {tables}tombstones AS t
+        WHERE (t.execution_id, t.scope, t.namespace, t.checkpoint_id) > ($2, $3, $4, $5) AND t.execution_id >= $1 AND starts_with(t.execution_id, $1)
+        ORDER BY t.execution_id, t.scope, t.namespace, t.checkpoint_id
+        LIMIT $6
+        """;
+
     public string DeadLetterAdd { get; } = $"""
         /* dead_letter.add */
         INSERT INTO {tables}dead_letters (letter_id, reason, content_type, body, execution_id)

@@ -32,6 +32,19 @@ internal sealed partial class SqliteArchive
             },
             cancellationToken);
 
+    /// <inheritdoc />
+    public Task<IReadOnlyList<Tombstone>> ListTombstonesAsync(string prefix, Tombstone? after, int limit, CancellationToken cancellationToken) => FindAsync(
+        _sql.TombstoneList,
+        static reader => CommitPlan.TombstoneOf(
+            reader.GetString(0), (TombstoneScope)reader.GetInt64(1), reader.GetString(2), reader.GetString(3), reader.GetInt64(4)),
+        cancellationToken,
+        prefix,
+        after?.ExecutionId ?? "",
+        after is null ? -1L : (long)CommitPlan.ScopeOf(after),
+        after?.Namespace ?? "",
+        after?.Id ?? "",
+        (long)limit);
+
     private ArchivePage Find(
         SqliteConnection connection,
         CheckpointQuery query,

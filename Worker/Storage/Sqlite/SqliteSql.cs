@@ -74,6 +74,17 @@ internal sealed partial class SqliteSql(string tables)
             scope => scope,
             scope => $"/* checkpoint.delete */ DELETE FROM {tables}checkpoints WHERE {Covered(scope)}");
 
+    /// <summary>?1 prefix, ?2 to ?5 the key behind which to start, ?6 limit.</summary>
+    public string TombstoneList { get; } = $"""
+        /* tombstone.list */
+        SELECT t.execution_id, t.scope, t.namespace, t.checkpoint_id, t.sequence
+        FROM {tables}tombstones AS t
+        WHERE (t.execution_id, t.scope, t.namespace, t.checkpoint_id) > (?2, ?3, ?4, ?5) AND t.execution_id >= ?1
+            AND substr(t.execution_id, 1, length(?1)) = ?1
+        ORDER BY t.execution_id, t.scope, t.namespace, t.checkpoint_id
+        LIMIT ?6
+        """;
+
     public string OutboxAdd { get; } = $"""
         /* outbox.add */
         INSERT INTO {tables}outbox (kind, changes, due_at, created_at) VALUES (?1, ?2, ?3, ?3)
