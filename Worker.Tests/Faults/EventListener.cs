@@ -18,16 +18,12 @@ internal sealed class EventListener : IAsyncDisposable
         {
             rabbit.Host(new Uri(rabbitMq));
             rabbit.Message<CheckpointEvents>(message => message.SetEntityName(names.Events));
-            rabbit.ReceiveEndpoint($"{names.Events}.test", endpoint => endpoint.Handler<CheckpointEvents>(context =>
+            rabbit.ConnectReceiveObserver(LostChannelGuard.Instance);
+            rabbit.ReceiveEndpoint($"{names.Events}.test", endpoint =>
             {
-                foreach (var item in context.Message.Persisted)
-                {
-                    _persisted.GetOrAdd((new CheckpointKey(item.ExecutionId, item.Namespace, item.Id), item.Sequence), _ => new())
-                        .AddOrUpdate(item.EventId, 1, (_, count) => count + 1);
-                }
-
-                return Task.CompletedTask;
-            }));
+                endpoint.ConfigureReceive(pipe => pipe.UseFilter(LostChannelGuard.Instance));
+                endpoint.Handler<CheckpointEvents>(HandleAsync);
+            });
         });
     }
 
@@ -48,4 +44,15 @@ internal sealed class EventListener : IAsyncDisposable
                 .Select(group => $"{group.Key} stands for {group.Count()} checkpoints"));
 
     public async ValueTask DisposeAsync() => await _bus.StopAsync(TimeSpan.FromSeconds(10));
+
+    private Task HandleAsync(ConsumeContext<CheckpointEvents> context)
+    {
+        foreach (var item in context.Message.Persisted)
+        {
+            _persisted.GetOrAdd((new CheckpointKey(item.ExecutionId, item.Namespace, item.Id), item.Sequence), _ => new())
+                .AddOrUpdate(item.EventId, 1, (_, count) => count + 1);
+        }
+
+        return Task.CompletedTask;
+    }
 }
