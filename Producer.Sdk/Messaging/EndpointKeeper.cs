@@ -24,10 +24,10 @@ internal sealed class EndpointKeeper(TimeProvider time, ILogger<EndpointKeeper> 
     public void EndpointConfigured<T>(T configurator)
         where T : IReceiveEndpointConfigurator => configurator.ConnectReceiveEndpointObserver(this);
 
-    /// <summary>Stops an endpoint until <see cref="StartAsync(IReceiveEndpoint, CancellationToken)"/>.</summary>
+    /// <summary>Stops an endpoint until <see cref="ResumeAsync(IReceiveEndpoint, CancellationToken)"/>.</summary>
     /// <param name="endpoint">The endpoint.</param>
     /// <param name="cancellationToken">Stops waiting for the messages in hand.</param>
-    public async Task StopAsync(IReceiveEndpoint endpoint, CancellationToken cancellationToken)
+    public async Task PauseAsync(IReceiveEndpoint endpoint, CancellationToken cancellationToken)
     {
         await _oneAtATime.WaitAsync(cancellationToken);
         try
@@ -43,7 +43,7 @@ internal sealed class EndpointKeeper(TimeProvider time, ILogger<EndpointKeeper> 
     /// <summary>Starts an endpoint that was stopped.</summary>
     /// <param name="endpoint">The endpoint.</param>
     /// <param name="cancellationToken">Stops waiting.</param>
-    public async Task StartAsync(IReceiveEndpoint endpoint, CancellationToken cancellationToken)
+    public async Task ResumeAsync(IReceiveEndpoint endpoint, CancellationToken cancellationToken)
     {
         await _oneAtATime.WaitAsync(cancellationToken);
         try
@@ -62,7 +62,7 @@ internal sealed class EndpointKeeper(TimeProvider time, ILogger<EndpointKeeper> 
 
     public Task Faulted(ReceiveEndpointFaulted faulted) => Down(faulted.ReceiveEndpoint);
 
-    /// <summary>On purpose: by <see cref="StopAsync(IReceiveEndpoint, CancellationToken)"/>, or with the whole bus.</summary>
+    /// <summary>On purpose: by <see cref="PauseAsync(IReceiveEndpoint, CancellationToken)"/>, or with the whole bus.</summary>
     public Task Stopping(ReceiveEndpointStopping stopping)
     {
         lock (_lock)

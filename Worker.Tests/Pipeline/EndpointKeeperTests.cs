@@ -54,10 +54,10 @@ public sealed class EndpointKeeperTests : IAsyncLifetime, IDisposable
     public async Task Endpoint_StoppedOnPurpose_StaysStoppedUntilItIsStarted()
     {
         var endpoint = await NextReadyAsync();
-        await _keeper.StopAsync(endpoint, CancellationToken.None);
+        await _keeper.PauseAsync(endpoint, CancellationToken.None);
         await AdvanceAsync(EndpointKeeper.Patience * 2);
         _ready.Reader.TryRead(out _).ShouldBeFalse();
-        await _keeper.StartAsync(endpoint, CancellationToken.None);
+        await _keeper.ResumeAsync(endpoint, CancellationToken.None);
         (await NextReadyAsync()).ShouldBe(endpoint);
     }
 

@@ -22,10 +22,13 @@ internal sealed class CheckpointCommandsConsumer(
             await writer.WriteAsync(commands, withdrawn.Token);
         }
 
-        // The commit stands whether or not its sender hears of it.
-        var answer = new CommandsArchived { SchemaVersion = WireFormat.SchemaVersion };
-        answer.Rejections.AddRange(commands.Rejections);
-        answers.Send(context, answer);
+        if (context.ResponseAddress is not null)
+        {
+            var answer = new CommandsArchived { SchemaVersion = WireFormat.SchemaVersion };
+            answer.Rejections.AddRange(commands.Rejections);
+            // Not awaited: the commit stands whether or not its sender hears of it.
+            _ = answers.SendAsync(context, answer);
+        }
     }
 
     private IncomingCommands Read(ConsumeContext<CheckpointCommands> context)

@@ -73,7 +73,7 @@ internal sealed class ConsumptionGate(
     {
         IsOpen = false;
         Log.Paused(logger, state.Outage?.TotalMilliseconds ?? 0);
-        var stopped = keeper.StopAsync(endpoint, stoppingToken);
+        var stopped = keeper.PauseAsync(endpoint, stoppingToken);
         var closing = Interlocked.Exchange(ref _closing, new CancellationTokenSource());
         await closing.CancelAsync();
         closing.Dispose();
@@ -84,7 +84,7 @@ internal sealed class ConsumptionGate(
         }
 
         state.Succeeded();
-        await keeper.StartAsync(endpoint, stoppingToken);
+        await keeper.ResumeAsync(endpoint, stoppingToken);
         IsOpen = true;
         Log.Resumed(logger);
     }

@@ -64,13 +64,13 @@ internal sealed class FindConsumer(ICheckpointArchive archive, ArchiveState stat
         try
         {
             await state.WhenMigrated.WaitAsync(context.CancellationToken);
-            answers.Send(context, await find(context.Message));
+            await answers.SendAsync(context, await find(context.Message));
         }
         catch (Exception e) when (!context.CancellationToken.IsCancellationRequested)
         {
             var isTransient = TransientErrors.IsTransient(e);
             Log.ReadFailed(logger, isTransient, e);
-            answers.Send(context, new RequestFailed { SchemaVersion = WireFormat.SchemaVersion, Reason = e.Message, IsTransient = isTransient });
+            await answers.SendAsync(context, new RequestFailed { SchemaVersion = WireFormat.SchemaVersion, Reason = e.Message, IsTransient = isTransient });
         }
     }
 }
