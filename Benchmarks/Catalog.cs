@@ -8,6 +8,12 @@ namespace AsyncCheckpoints.Benchmarks;
 /// <summary>Every measure: who takes part, with which sizes, and what ours has to reach.</summary>
 internal static class Catalog
 {
+    private const string RawCache = "raw SET + ZADD + ZADD";
+    private const string RawQueue = "raw publish of 64 KB, confirmed";
+    private const string RawRoundTrip = "raw publish and consume of 64 KB";
+    private const string RawUnnest = "raw UNNEST of 500";
+    private const string RawSqlite = "raw FULL, 500 a transaction";
+
     public static IReadOnlyList<Measure> All { get; } =
     [
         new(
@@ -37,48 +43,64 @@ internal static class Catalog
             "SaveAsync to Cached, 256 in flight",
             Metric.Rate,
             [
-                () => new RedisSetZaddZadd("raw SET + ZADD + ZADD", 256, 200_000, 20_000),
+                () => new RedisSetZaddZadd(RawCache, 256, 200_000, 20_000),
                 () => new RedisJsonSaver("JSON SET + SADD + ZADD", 256, 100_000, 10_000),
                 () => new SaveToLevel("SaveAsync Cached", Saves.Cached, 256, false, 200_000, 20_000),
             ],
-            [Target.AtLeast(0.7, "SaveAsync Cached", Metric.Rate, "raw SET + ZADD + ZADD")]),
+            [Target.AtLeast(0.7, "SaveAsync Cached", Metric.Rate, RawCache)]),
         new(
             "queued-1024",
             "SaveAsync to Queued, 1,024 in flight",
             Metric.Rate,
             [
                 () => new RabbitPublish("raw publish, confirmed", 1024, 1024, 100_000, 10_000),
+                () => new RedisSetZaddZadd(RawCache, 256, 200_000, 20_000),
+                () => new RabbitFatMessages(RawQueue, isConsumed: false, 200_000, 20_000),
                 () => new MassTransitPublish("MassTransit publish", 1024, 50_000, 5000),
                 () => new SaveToLevel("SaveAsync Queued", Saves.Queued, 1024, false, 200_000, 20_000),
             ],
-            [Target.AtLeast(10, "SaveAsync Queued", Metric.Rate, "MassTransit publish")]),
+            [Target.AtLeast(10, "SaveAsync Queued", Metric.Rate, "MassTransit publish")])
+        {
+            Parts = [RawCache, RawQueue],
+        },
         new(
             "commit-postgres",
             "save → committed in PostgreSQL, sustained",
             Metric.Rate,
             [
-                () => new PostgresWrites("raw UNNEST of 500", BulkWrite.Unnest, 500, 1, 1024, 200_000, 25_000),
+                () => new PostgresWrites(RawUnnest, BulkWrite.Unnest, 500, 1, 1024, 200_000, 25_000),
                 () => new PostgresWrites("raw UNNEST of 500, 2 connections", BulkWrite.Unnest, 500, 2, 1024, 200_000, 25_000),
                 () => new PostgresWrites("raw COPY of 500", BulkWrite.Copy, 500, 1, 1024, 200_000, 25_000),
+                () => new RedisSetZaddZadd(RawCache, 256, 200_000, 20_000),
+                () => new RabbitFatMessages(RawRoundTrip, isConsumed: true, 200_000, 20_000),
+                () => new ArchiveCommits("our transactions of 2,000, 2 connections", 2000, 2),
                 () => MassTransitPipeline.Naive("MassTransit, one INSERT a message", 50_000, 3000),
                 () => MassTransitPipeline.Batches("MassTransit Batch<T>, UNNEST", 100_000, 5000),
                 () => MassTransitPipeline.FatMessages("MassTransit, 100 items a message, UNNEST", 200_000, 15_000),
                 () => new SaveToCommitted("save → committed", isSqlite: false, 1024, 1_000_000, 40_000),
             ],
             [
-                Target.AtLeast(0.6, "save → committed", Metric.Rate, "raw UNNEST of 500"),
+                Target.AtLeast(0.6, "save → committed", Metric.Rate, RawUnnest),
                 Target.AtLeast(10, "save → committed", Metric.Rate, "MassTransit, one INSERT a message"),
                 Target.AtLeast(5, "save → committed", Metric.Rate, "MassTransit Batch<T>, UNNEST"),
-            ]),
+            ])
+        {
+            Parts = [RawUnnest, RawCache, RawRoundTrip],
+        },
         new(
             "commit-sqlite",
             "save → committed in SQLite, sustained",
             Metric.Rate,
             [
-                () => new SqliteBatches("raw FULL, 500 a transaction", 200_000, 25_000),
+                () => new SqliteBatches(RawSqlite, 200_000, 25_000),
+                () => new RedisSetZaddZadd(RawCache, 256, 200_000, 20_000),
+                () => new RabbitFatMessages(RawRoundTrip, isConsumed: true, 200_000, 20_000),
                 () => new SaveToCommitted("save → committed", isSqlite: true, 1024, 1_000_000, 40_000),
             ],
-            [Target.AtLeast(0.6, "save → committed", Metric.Rate, "raw FULL, 500 a transaction")]),
+            [Target.AtLeast(0.6, "save → committed", Metric.Rate, RawSqlite)])
+        {
+            Parts = [RawSqlite, RawCache, RawRoundTrip],
+        },
         new(
             "persisted-64",
             "SaveAsync to Persisted, 64 in flight",

@@ -30,6 +30,7 @@ internal sealed class PostgresWrites(string name, BulkWrite how, int batchRows, 
         await table.TruncateAsync();
         var state = _lab.State(stateBytes);
         var batches = _lab.Count(count, quickCount) / batchRows;
+        var times = ProcessorTimes.Read(_lab);
         var started = await table.NowAsync();
         await Load.RunAsync(batches, connections, batch =>
         {
@@ -39,6 +40,7 @@ internal sealed class PostgresWrites(string name, BulkWrite how, int batchRows, 
         var elapsed = await table.LastCommitAsync() - started;
         Expect.Equal((long)batches * batchRows, await table.CountAsync(), "rows in PostgreSQL");
         var sample = Sample.OfRate((long)batches * batchRows, elapsed);
+        ProcessorTimes.Read(_lab).AddTo(sample, times, (long)batches * batchRows);
         return sample.With(Metric.MegabytesPerSecond, sample[Metric.Rate] * stateBytes / 1e6);
     }
 

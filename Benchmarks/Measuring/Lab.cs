@@ -1,3 +1,4 @@
+using System.Globalization;
 using AsyncCheckpoints.Tests.Servers;
 
 namespace AsyncCheckpoints.Benchmarks.Measuring;
@@ -14,12 +15,16 @@ internal sealed class Lab(ServerSet servers, bool isQuick)
 
     public bool IsQuick => isQuick;
 
-    public int Rounds => isQuick ? 3 : 5;
+    public const int Rounds = 3;
 
     /// <summary>One size for `make bench`, a smaller one for QUICK.</summary>
     /// <param name="full">The size.</param>
     /// <param name="quick">The smaller one.</param>
     public int Count(int full, int quick) => isQuick ? quick : full;
+
+    /// <summary>A server's process.</summary>
+    /// <param name="server">Its name in infra/servers.sh.</param>
+    public int ProcessOf(string server) => int.Parse(File.ReadAllText(Path.Combine(servers.Folder, $"{server}.pid")), CultureInfo.InvariantCulture);
 
     /// <summary>Random bytes, so that nothing gains by compressing them; the same for everybody.</summary>
     /// <param name="bytes">How many.</param>

@@ -12,6 +12,12 @@ internal sealed record Measure(
     /// <summary>Takes very long: runs only when it is asked for.</summary>
     public bool IsOnRequest { get; init; }
 
+    /// <summary>
+    /// The contenders whose work every operation of ours includes. As all share the machine's cores, ours can at best be as
+    /// fast as they are one after the other; a row of the table says how fast that is.
+    /// </summary>
+    public IReadOnlyList<string> Parts { get; init; } = [];
+
     /// <summary>Runs the contenders by turns: A, B, C, A, B, C, …</summary>
     /// <param name="lab">Servers and sizes.</param>
     public async Task<Outcome> RunAsync(Lab lab)
@@ -26,7 +32,7 @@ internal sealed record Measure(
             }
 
             var samples = contenders.ToDictionary(contender => contender.Name, _ => new List<Sample>());
-            for (var round = 0; round < lab.Rounds; round++)
+            for (var round = 0; round < Lab.Rounds; round++)
             {
                 foreach (var contender in contenders)
                 {
@@ -35,7 +41,15 @@ internal sealed record Measure(
                 }
             }
 
-            return new Outcome(this, [.. contenders.Select(contender => new Figures(contender.Name, samples[contender.Name]))]);
+            var figures = contenders.ConvertAll(contender => new Figures(contender.Name, samples[contender.Name]));
+            if (Parts.Count > 0 && Parts.All(samples.ContainsKey))
+            {
+                figures.Insert(figures.Count - 1, new Figures(
+                    $"bound: {string.Join(" + ", Parts)}, on the same cores",
+                    [.. Enumerable.Range(0, Lab.Rounds).Select(round => Sample.OfParts(Parts.Select(part => samples[part][round])))]));
+            }
+
+            return new Outcome(this, figures);
         }
         finally
         {

@@ -14,6 +14,9 @@ internal static class Metric
     public const string AllocatedByAll = "B allocated/operation by all threads";
     public const string ClientCpu = "µs of processor/operation, client";
     public const string WorkerCpu = "µs of processor/operation, worker";
+    public const string RedisCpu = "µs of processor/operation, Redis";
+    public const string RabbitCpu = "µs of processor/operation, RabbitMQ";
+    public const string PostgresCpu = "µs of processor/operation, PostgreSQL";
     public const string Megabytes = "MB resident";
     public const string Cpu = "% of a core";
     public const string Seconds = "s";

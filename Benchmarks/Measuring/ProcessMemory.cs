@@ -16,18 +16,28 @@ internal static class ProcessMemory
     /// <param name="id">The process.</param>
     public static double Megabytes(int id) => Field(id, "VmRSS:");
 
-    /// <summary>The processor time it has taken.</summary>
-    /// <param name="id">The process.</param>
+    /// <summary>The processor time it has taken, with that of its children that have ended.</summary>
+    /// <param name="id">The process; nothing when it has gone.</param>
     public static TimeSpan ProcessorTime(int id)
     {
-        var text = File.ReadAllText($"/proc/{id}/stat");
-        var fields = text[(text.LastIndexOf(')') + 2)..].Split(' ');
-        return TimeSpan.FromSeconds((Number(fields[11]) + Number(fields[12])) / TicksPerSecond);
+        try
+        {
+            var text = File.ReadAllText($"/proc/{id}/stat");
+            var fields = text[(text.LastIndexOf(')') + 2)..].Split(' ');
+            return TimeSpan.FromSeconds(fields[11..15].Sum(Number) / TicksPerSecond);
+        }
+        catch (IOException)
+        {
+            return TimeSpan.Zero;
+        }
     }
 
-    /// <summary>Its parent; 0 when it has gone.</summary>
+    /// <summary>The processes that it started and that still run.</summary>
     /// <param name="id">The process.</param>
-    public static int ParentOf(int id) => (int)Value(id, "PPid:");
+    public static IEnumerable<int> ChildrenOf(int id) => Directory.EnumerateDirectories("/proc").Select(Path.GetFileName)
+        .Where(name => int.TryParse(name, out _)).Select(name => int.Parse(name!, CultureInfo.InvariantCulture)).Where(child => ParentOf(child) == id);
+
+    private static int ParentOf(int id) => (int)Value(id, "PPid:");
 
     private static double Field(int id, string name) => Value(id, name) * 1024 / 1e6;
 

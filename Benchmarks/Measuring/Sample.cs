@@ -8,6 +8,10 @@ internal sealed class Sample : Dictionary<string, double>
     /// <param name="elapsed">How long.</param>
     public static Sample OfRate(long count, TimeSpan elapsed) => new() { [Metric.Rate] = count / elapsed.TotalSeconds };
 
+    /// <summary>Operations that consist of one of each part, one after the other.</summary>
+    /// <param name="parts">The parts' rates.</param>
+    public static Sample OfParts(IEnumerable<Sample> parts) => new() { [Metric.Rate] = 1 / parts.Sum(part => 1 / part[Metric.Rate]) };
+
     /// <summary>Percentiles of latencies.</summary>
     /// <param name="latencies">The latencies.</param>
     public static Sample Of(Latencies latencies) => new Sample().With(latencies);

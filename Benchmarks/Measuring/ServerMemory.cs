@@ -7,13 +7,11 @@ internal static class ServerMemory
     /// <param name="lab">The servers.</param>
     public static IReadOnlyList<(string Process, double Megabytes)> Read(Lab lab)
     {
-        var redis = ProcessMemory.PeakMegabytes(IdOf("redis"));
-        var rabbit = ProcessMemory.PeakMegabytes(IdOf("rabbitmq"));
+        var redis = ProcessMemory.PeakMegabytes(lab.ProcessOf("redis"));
+        var rabbit = ProcessMemory.PeakMegabytes(lab.ProcessOf("rabbitmq"));
 
         // A backend's own memory beside the buffers that all of them share.
-        var postmaster = IdOf("postgres");
-        var backends = Directory.EnumerateDirectories("/proc").Select(Path.GetFileName).Where(name => int.TryParse(name, out _))
-            .Select(name => int.Parse(name!, null)).Where(id => ProcessMemory.ParentOf(id) == postmaster).Select(ProcessMemory.PeakMegabytes).DefaultIfEmpty();
+        var backends = ProcessMemory.ChildrenOf(lab.ProcessOf("postgres")).Select(ProcessMemory.PeakMegabytes).DefaultIfEmpty();
         return
         [
             ("Redis", redis),
@@ -21,7 +19,5 @@ internal static class ServerMemory
             ("PostgreSQL, largest process of the last connections, shared buffers included", backends.Max()),
             ("benchmark with clients and peers", ProcessMemory.PeakMegabytes(Environment.ProcessId)),
         ];
-
-        int IdOf(string server) => int.Parse(File.ReadAllText(Path.Combine(lab.Servers.Folder, $"{server}.pid")), null);
     }
 }

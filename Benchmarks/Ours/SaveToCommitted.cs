@@ -81,7 +81,7 @@ internal sealed class SaveToCommitted(string name, bool isSqlite, int stateBytes
 
         var n = _lab.Count(count, quickCount);
         var allocated = GC.GetTotalAllocatedBytes(precise: true);
-        var (client, worker) = ProcessorTimes(installation);
+        var times = ProcessorTimes.Read(_lab, installation.Worker!.Id);
         var started = Stopwatch.GetTimestamp();
         var startedAt = await installation.Table.NowAsync();
         await SaveAsync(installation, n);
@@ -89,21 +89,17 @@ internal sealed class SaveToCommitted(string name, bool isSqlite, int stateBytes
         var elapsed = await CommittedAsync(installation, before + warmUp + n + 2, started, startedAt);
         await installation.VerifyAsync(events + warmUp + n + 2);
         var settled = Stopwatch.GetElapsedTime(started);
-        var (clientAfter, workerAfter) = ProcessorTimes(installation);
+        var timesAfter = ProcessorTimes.Read(_lab, installation.Worker!.Id);
         var loads = await Load.MeasureAsync(200, 1, i => installation.Client.LoadLatestAsync(Execution(i)));
         var sample = Sample.OfRate(n, elapsed);
+        timesAfter.AddTo(sample, times, n);
         return sample
             .With(Metric.MegabytesPerSecond, sample[Metric.Rate] * stateBytes / 1e6)
             .With(Metric.RateSettled, n / settled.TotalSeconds)
-            .With(Metric.ClientCpu, (clientAfter - client).TotalMicroseconds / n)
-            .With(Metric.WorkerCpu, (workerAfter - worker).TotalMicroseconds / n)
             .With(Metric.LoadLatestP50, loads[Metric.P50])
             .With(Metric.Allocated, (double)allocated / n)
             .With(Metric.Megabytes, ProcessMemory.PeakMegabytes(installation.Worker!.Id));
     }
-
-    private static (TimeSpan Client, TimeSpan Worker) ProcessorTimes(Installation installation) =>
-        (ProcessMemory.ProcessorTime(Environment.ProcessId), ProcessMemory.ProcessorTime(installation.Worker!.Id));
 
     private async Task SaveAsync(Installation installation, int saves)
     {
