@@ -56,7 +56,7 @@ internal static class FailpointWorker
             }
             else if (done is Task<IReadOnlyList<OutboxEntry>> claim && claim.GetAwaiter().GetResult().Count > 0)
             {
-                failpoint.Reached(WorkerStep.OutboxClaimed);
+                messages.HasClaimed = true;
             }
         }
 

@@ -9,6 +9,9 @@ internal sealed class MessageWatch(Failpoint failpoint) : IConsumeMessageObserve
     /// <summary>Whether a message has been acknowledged.</summary>
     public bool HasAcknowledged { get; private set; }
 
+    /// <summary>Whether outbox entries have been claimed and nothing of them is sent. One round claims and sends at a time.</summary>
+    public bool HasClaimed { get; set; }
+
     public Task PreConsume(ConsumeContext<CheckpointCommands> context)
     {
         failpoint.Reached(WorkerStep.Received);
@@ -18,6 +21,19 @@ internal sealed class MessageWatch(Failpoint failpoint) : IConsumeMessageObserve
     public Task PostConsume(ConsumeContext<CheckpointCommands> context)
     {
         failpoint.Reached(WorkerStep.BeforeAcknowledgement);
+        return Task.CompletedTask;
+    }
+
+    // Not when the claim returns: whatever may stand between the claim and the sending has happened by now.
+    public Task PrePublish<T>(PublishContext<T> context)
+        where T : class
+    {
+        if (typeof(T) == typeof(CheckpointEvents) && HasClaimed)
+        {
+            HasClaimed = false;
+            failpoint.Reached(WorkerStep.OutboxClaimed);
+        }
+
         return Task.CompletedTask;
     }
 
@@ -50,9 +66,6 @@ internal sealed class MessageWatch(Failpoint failpoint) : IConsumeMessageObserve
         where T : class => Task.CompletedTask;
 
     public Task ReceiveFault(ReceiveContext context, Exception exception) => Task.CompletedTask;
-
-    public Task PrePublish<T>(PublishContext<T> context)
-        where T : class => Task.CompletedTask;
 
     public Task PublishFault<T>(PublishContext<T> context, Exception exception)
         where T : class => Task.CompletedTask;
