@@ -1,5 +1,7 @@
 using AsyncCheckpoints.Caching;
 using AsyncCheckpoints.Messaging;
+using AsyncCheckpoints.Saving;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using RabbitMQ.Client;
 using Shouldly;
@@ -101,12 +103,13 @@ internal sealed partial class FaultLab
         Timeline.Note("settled");
     }
 
-    /// <summary>The marks in Redis; the client's connection may still be on its way back.</summary>
+    /// <summary>The marks in Redis, by the client's own link: it may still be on its way back, or keep away from Redis for a moment.</summary>
     private static async Task<PendingStats> GetPendingAsync(IHost client)
     {
         try
         {
-            return await CacheOf(client).GetPendingStatsAsync(CancellationToken.None);
+            return await client.Services.GetRequiredService<CacheLink>().CallAsync(
+                static (cache, _, cancellationToken) => cache.GetPendingStatsAsync(cancellationToken), true, CancellationToken.None);
         }
         catch (CheckpointUnavailableException)
         {
