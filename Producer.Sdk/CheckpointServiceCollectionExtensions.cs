@@ -32,7 +32,7 @@ public static class CheckpointServiceCollectionExtensions
             .Validate(
                 options => Uri.TryCreate(options.RabbitMq, UriKind.Absolute, out var uri) && uri.Scheme is "amqp" or "amqps",
                 "Checkpoints:RabbitMq is not set to a URI such as amqp://user:password@host/vhost.");
-        return services.AddRedisCache().AddRabbitMqClientBus().AddCheckpointClient();
+        return services.AddRedisCache().AddRabbitMqClientBus().AddCheckpointClient().AddHostedService<WorkerTime>();
     }
 
     /// <summary>The client without cache and bus.</summary>

@@ -1,6 +1,7 @@
 using System.Globalization;
 using AsyncCheckpoints.Tests.Dashboard;
 using AsyncCheckpoints.Tests.Faults;
+using AsyncCheckpoints.Tests.Faults.Failpoints;
 
 namespace AsyncCheckpoints.Tests;
 
@@ -12,6 +13,7 @@ internal static class Program
         ["application", var ledger, var seed, var name] => FaultApplication.RunAsync(ledger, int.Parse(seed, CultureInfo.InvariantCulture), name),
         ["chaos", var seed, var minutes] => Chaos.RunAsync(
             int.Parse(seed, CultureInfo.InvariantCulture), TimeSpan.FromMinutes(double.Parse(minutes, CultureInfo.InvariantCulture))),
+        ["worker", var step, var occurrence] => FailpointWorker.RunAsync(Enum.Parse<WorkerStep>(step), int.Parse(occurrence, CultureInfo.InvariantCulture)),
         ["screenshots", var folder, var seconds] => Screenshots.RunAsync(folder, TimeSpan.FromSeconds(double.Parse(seconds, CultureInfo.InvariantCulture))),
         _ => Task.FromResult(2),
     };

@@ -29,4 +29,10 @@ internal static partial class Log
 
     [LoggerMessage(1007, LogLevel.Information, "The broker took {Count} messages from the spool")]
     public static partial void SpoolDrained(ILogger logger, int count);
+
+    [LoggerMessage(1008, LogLevel.Information, "Redis could not be reached at the start; sequences followed the time of a worker")]
+    public static partial void TimeTakenFromWorker(ILogger logger);
+
+    [LoggerMessage(1009, LogLevel.Warning, "Neither Redis nor a worker told the time at the start; until Redis is back, saves are ordered by this machine's clock")]
+    public static partial void TimeUnconfirmed(ILogger logger);
 }

@@ -1,5 +1,7 @@
 using AsyncCheckpoints.Caching;
 using AsyncCheckpoints.Messaging;
+using AsyncCheckpoints.Saving;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using RabbitMQ.Client;
 using Shouldly;
@@ -36,7 +38,30 @@ internal sealed partial class FaultLab
         await auditor.AuditClientAsync(ClientOf(client), rows);
         await AuditEventsAsync(rows.Values.SelectMany(list => list).ToList(), verdict);
 
-        // What workers held without an acknowledgement is back on the queue once they are gone.
+        await AuditQueueAsync(verdict);
+        Timeline.Note(verdict.ToString());
+        return verdict;
+    }
+
+    /// <summary>
+    /// What the queue by itself has brought to the archive, by workers that rescue nothing: fails where a promise would be
+    /// kept only by the rescuer. Ends the workers.
+    /// </summary>
+    /// <param name="client">A client that is up.</param>
+    public async Task AuditRedeliveryAsync(IHost client)
+    {
+        await ClientOf(client).FlushAsync().WaitAsync(Patience);
+        await UntilAsync(async () => await CountMessagesAsync() == 0, "the queue is empty");
+        var verdict = new Verdict();
+        await AuditQueueAsync(verdict);
+        await new Auditor(Ledger.Snapshot(), IsPromised, verdict).AuditArchiveAsync(Archive);
+        Timeline.Note($"before any rescue: {verdict}");
+        verdict.IsClean.ShouldBeTrue(verdict.ToString());
+    }
+
+    /// <summary>What workers held without an acknowledgement is back on the queue once they are gone.</summary>
+    private async Task AuditQueueAsync(Verdict verdict)
+    {
         foreach (var worker in _workers.Where(worker => !worker.HasExited))
         {
             worker.Terminate();
@@ -51,9 +76,6 @@ internal sealed partial class FaultLab
         {
             verdict.Add($"{left} messages are on the queue after the last worker has gone");
         }
-
-        Timeline.Note(verdict.ToString());
-        return verdict;
     }
 
     /// <summary>Nothing pending in Redis, nothing on the queue, nothing in the outbox.</summary>
@@ -81,12 +103,13 @@ internal sealed partial class FaultLab
         Timeline.Note("settled");
     }
 
-    /// <summary>The marks in Redis; the client's connection may still be on its way back.</summary>
+    /// <summary>The marks in Redis, by the client's own link: it may still be on its way back, or keep away from Redis for a moment.</summary>
     private static async Task<PendingStats> GetPendingAsync(IHost client)
     {
         try
         {
-            return await CacheOf(client).GetPendingStatsAsync(CancellationToken.None);
+            return await client.Services.GetRequiredService<CacheLink>().CallAsync(
+                static (cache, _, cancellationToken) => cache.GetPendingStatsAsync(cancellationToken), true, CancellationToken.None);
         }
         catch (CheckpointUnavailableException)
         {

@@ -1,5 +1,7 @@
 using System.Diagnostics;
+using System.Globalization;
 using AsyncCheckpoints.Caching;
+using AsyncCheckpoints.Tests.Faults.Failpoints;
 using AsyncCheckpoints.Tests.Servers;
 using AsyncCheckpoints.Worker.Storage;
 using AsyncCheckpoints.Worker.Storage.Postgres;
@@ -130,6 +132,18 @@ internal sealed partial class FaultLab : IAsyncDisposable
             await worker.WaitForLineAsync(line => line.StartsWith("Listening on", StringComparison.Ordinal), Patience);
         }
 
+        return worker;
+    }
+
+    /// <summary>Starts a worker process that kills itself.</summary>
+    /// <param name="step">At which step.</param>
+    /// <param name="occurrence">When it comes to that step for the how-manieth time.</param>
+    public async Task<WorkerProcess> StartWorkerAsync(WorkerStep step, int occurrence)
+    {
+        var worker = await WorkerProcess.StartAsync(
+            _settings, ["worker", $"{step}", occurrence.ToString(CultureInfo.InvariantCulture)], program: "AsyncCheckpoints.Worker.Tests.dll");
+        _workers.Add(worker);
+        Timeline.Note($"worker {worker.Id} starts, to die at step {step} no. {occurrence}");
         return worker;
     }
 

@@ -1,4 +1,5 @@
 using AsyncCheckpoints.Contracts;
+using AsyncCheckpoints.Tests.Servers;
 using Google.Protobuf;
 using Microsoft.Extensions.Hosting;
 using Shouldly;
@@ -95,6 +96,67 @@ public sealed class OrderFaultTests(FaultServers servers)
             }
         }
     });
+
+    [Fact]
+    public Task Start_ClockBehindWhileRedisIsAway_GoesByTheTimeOfAWorker() => FaultLab.RunAsync(servers.Set, 3605, async lab =>
+    {
+        await lab.StartWorkerAsync();
+        var late = await StartBehindAsync(lab);
+        await SaveLateAsync(late, Persisted);
+        lab.Redis.Restore();
+        await lab.SettleAsync(late);
+
+        (await FindAsync(lab, "run")).Select(item => (item.Id, item.Version)).ShouldBe([("old", 2L), ("new", 2L), ("other", 1L)]);
+        (await FindAsync(lab, "cleared")).Single().Id.ShouldBe("new");
+    });
+
+    /// <summary>The limit that docs/GUARANTEES.md states: nobody to ask at the start, a clock behind, and Redis still away.</summary>
+    [Fact]
+    public Task Start_ClockBehindWhileRedisAndWorkersAreAway_RanksBelowWhatIsThere() => FaultLab.RunAsync(servers.Set, 3606, async lab =>
+    {
+        var worker = await lab.StartWorkerAsync();
+        var late = await StartBehindAsync(lab, worker);
+        await SaveLateAsync(late, new SaveOptions { Durability = Durability.Queued });
+        await lab.StartWorkerAsync();
+        lab.Redis.Restore();
+        await lab.SettleAsync(late);
+
+        // A new id is kept, in a place before what was there; new content and what a tombstone covers are not.
+        (await FindAsync(lab, "run")).Select(item => (item.Id, item.Version)).ShouldBe([("other", 1L), ("old", 1L), ("new", 2L)]);
+        (await FindAsync(lab, "cleared")).ShouldBeEmpty();
+
+        // With Redis back, order is the order of saves again.
+        var save = await FaultLab.ClientOf(late).SaveAsync(new Checkpoint { ExecutionId = "run", Id = "old", Version = 3 }, Persisted);
+        save.Cached.ShouldBeTrue();
+        (await FindAsync(lab, "run"))[0].Version.ShouldBe(3);
+    });
+
+    /// <summary>A client whose clock is an hour behind and that cannot reach Redis, after others have saved and cleared.</summary>
+    private static async Task<IHost> StartBehindAsync(FaultLab lab, WorkerProcess? killed = null)
+    {
+        var first = FaultLab.ClientOf(await lab.StartClientAsync());
+        await first.SaveAsync(new Checkpoint { ExecutionId = "run", Id = "old", Version = 1 }, Persisted);
+        await first.SaveAsync(new Checkpoint { ExecutionId = "run", Id = "other", Version = 1 }, Persisted);
+        await first.SaveAsync(new Checkpoint { ExecutionId = "cleared", Id = "old", Version = 1 }, Persisted);
+        await first.ClearAsync("cleared", Durability.Persisted);
+        if (killed is not null)
+        {
+            await lab.KillAsync(killed);
+        }
+
+        await lab.Redis.CutAsync();
+        var time = new JumpingTime();
+        time.Jump(TimeSpan.FromHours(-1));
+        return await lab.StartClientAsync(time: time);
+    }
+
+    private static async Task SaveLateAsync(IHost late, SaveOptions options)
+    {
+        var client = FaultLab.ClientOf(late);
+        (await client.SaveAsync(new Checkpoint { ExecutionId = "run", Id = "new", Version = 2 }, options)).Cached.ShouldBeFalse();
+        await client.SaveAsync(new Checkpoint { ExecutionId = "run", Id = "old", Version = 2 }, options);
+        await client.SaveAsync(new Checkpoint { ExecutionId = "cleared", Id = "new", Version = 2 }, options);
+    }
 
     /// <summary>A buffered save of this process comes before a delete that was called after it.</summary>
     [Theory]

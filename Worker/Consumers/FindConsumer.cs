@@ -1,4 +1,5 @@
 using AsyncCheckpoints.Contracts;
+using AsyncCheckpoints.Saving;
 using AsyncCheckpoints.Worker.Archiving;
 using AsyncCheckpoints.Worker.Storage;
 using Google.Protobuf;
@@ -8,7 +9,7 @@ using WireFormat = AsyncCheckpoints.Contracts.WireFormat;
 namespace AsyncCheckpoints.Worker.Consumers;
 
 /// <summary>Answers the reads that Redis could not.</summary>
-internal sealed class FindConsumer(ICheckpointArchive archive, ArchiveState state, Answers answers, ILogger<FindConsumer> logger)
+internal sealed class FindConsumer(ICheckpointArchive archive, ArchiveState state, SequenceClock clock, Answers answers, ILogger<FindConsumer> logger)
     : IConsumer<FindCheckpoints>, IConsumer<FindExecutions>
 {
     // An answer is one message; a page ends before it gets larger than the largest state.
@@ -52,7 +53,7 @@ internal sealed class FindConsumer(ICheckpointArchive archive, ArchiveState stat
             : throw new ArgumentException($"Limit is {request.Limit}; 1 to {CheckpointQuery.MaxLimit} are allowed.", nameof(context));
         var found = await archive.FindExecutionsAsync(
             request.Prefix, request.After.Length > 0 ? request.After : null, limit + 1, context.CancellationToken);
-        var answer = new ExecutionsFound { SchemaVersion = WireFormat.SchemaVersion, HasMore = found.Count > limit };
+        var answer = new ExecutionsFound { SchemaVersion = WireFormat.SchemaVersion, HasMore = found.Count > limit, SequenceNow = clock.Next() };
         answer.ExecutionIds.AddRange(found.Take(limit));
         return answer;
     });

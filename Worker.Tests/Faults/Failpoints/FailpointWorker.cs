@@ -1,0 +1,79 @@
+using AsyncCheckpoints.Caching;
+using AsyncCheckpoints.Messaging;
+using AsyncCheckpoints.Worker.Hosting;
+using AsyncCheckpoints.Worker.Http;
+using AsyncCheckpoints.Worker.Storage;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+
+namespace AsyncCheckpoints.Tests.Faults.Failpoints;
+
+/// <summary>
+/// The worker as its own program composes it, with watches around its archive, its cache and its buses that kill the
+/// process at a step. The worker itself has no failpoints.
+/// </summary>
+internal static class FailpointWorker
+{
+    public static async Task<int> RunAsync(WorkerStep step, int occurrence)
+    {
+        var failpoint = new Failpoint(step, occurrence);
+        var messages = new MessageWatch(failpoint);
+        if (step == WorkerStep.InboxWritten)
+        {
+            SqliteCommitWatch.Start(() => failpoint.Reached(WorkerStep.InboxWritten));
+        }
+
+        var builder = WebApplication.CreateBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
+        builder.Services
+            .AddCheckpointWorker(builder.Configuration)
+            .AddCheckpointApi()
+            .AddHostedService<ListenerCheck>();
+        Watch<ICheckpointArchive, IWatchedArchive>(builder.Services, BeforeArchive, AfterArchive);
+        Watch<ICheckpointCache, ICheckpointCache>(builder.Services, BeforeCache);
+        var app = builder.Build();
+        app.MapCheckpointWorker();
+        var bus = app.Services.GetRequiredService<IWorkerBus>();
+        bus.ConnectConsumeMessageObserver(messages);
+        bus.ConnectReceiveObserver(messages);
+        app.Services.GetRequiredService<ICheckpointBus>().ConnectPublishObserver(messages);
+        await app.RunAsync();
+        return 0;
+
+        void BeforeArchive(string call)
+        {
+            if (call == nameof(ICheckpointArchive.MarkDeliveredAsync))
+            {
+                failpoint.Reached(WorkerStep.BeforeMarked);
+            }
+        }
+
+        void AfterArchive(string call, Task done)
+        {
+            if (call == nameof(ICheckpointArchive.CommitAsync))
+            {
+                failpoint.Reached(WorkerStep.Committed);
+            }
+            else if (done is Task<IReadOnlyList<OutboxEntry>> claim && claim.GetAwaiter().GetResult().Count > 0)
+            {
+                messages.HasClaimed = true;
+            }
+        }
+
+        void BeforeCache(string call)
+        {
+            if (call == nameof(ICheckpointCache.SettleAsync) && messages.HasAcknowledged)
+            {
+                failpoint.Reached(WorkerStep.BeforePendingCleared);
+            }
+        }
+    }
+
+    private static void Watch<TService, TProxy>(IServiceCollection services, Action<string> before, Action<string, Task>? after = null)
+        where TService : class
+        where TProxy : class, TService
+    {
+        var original = services.Single(service => service.ServiceType == typeof(TService)).ImplementationFactory!;
+        services.Replace(ServiceDescriptor.Singleton<TService>(provider => CallWatch.Around<TProxy>(original(provider), before, after)));
+    }
+}
