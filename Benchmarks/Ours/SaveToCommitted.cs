@@ -16,8 +16,8 @@ namespace AsyncCheckpoints.Benchmarks.Ours;
 /// <param name="quickCount">The same for QUICK.</param>
 internal sealed class SaveToCommitted(string name, bool isSqlite, int stateBytes, int count, int quickCount) : IContender
 {
-    // As many as fit well into the client's default buffer of 256 MiB.
-    private readonly int _inFlight = Math.Min(1024, 64 * 1024 * 1024 / stateBytes);
+    // 16 MiB of states: more of them would only wait for Redis, and some longer than the cache timeout.
+    private readonly int _inFlight = Math.Min(1024, 16 * 1024 * 1024 / stateBytes);
     private Installation? _kept;
     private Lab _lab = null!;
 
