@@ -52,7 +52,8 @@ internal sealed class JobRows(Func<DbDataReader, int, DateTimeOffset> moment)
             reader.GetString(3),
             reader.GetFieldValue<byte[]>(4),
             reader.IsDBNull(5) ? null : reader.GetString(5)),
-        moment(reader, 6));
+        moment(reader, 6),
+        reader.GetInt32(7));
 
     private DateTimeOffset? MomentOrNull(DbDataReader reader, int column) => reader.IsDBNull(column) ? null : moment(reader, column);
 }

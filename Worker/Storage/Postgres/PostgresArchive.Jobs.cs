@@ -102,12 +102,12 @@ internal sealed partial class PostgresArchive
         JobRows.One(await QueryAsync(_sql.DeadLetterGet, Rows.ReadDeadLetter, cancellationToken, Bigint(rowId)));
 
     /// <inheritdoc />
-    public Task<IReadOnlyList<StoredDeadLetter>> ListDeadLettersAfterAsync(long afterId, int limit, CancellationToken cancellationToken) =>
-        QueryAsync(_sql.DeadLetterNext, Rows.ReadDeadLetter, cancellationToken, Bigint(afterId), Bigint(limit));
+    public Task<IReadOnlyList<StoredDeadLetter>> ListDeadLettersAfterAsync(long afterId, int limit, long maxBytes, CancellationToken cancellationToken) =>
+        QueryAsync(_sql.DeadLetterNext, Rows.ReadDeadLetter, cancellationToken, Bigint(afterId), Bigint(limit), Bigint(maxBytes));
 
     /// <inheritdoc />
-    public async Task<bool> RemoveDeadLetterAsync(long rowId, CancellationToken cancellationToken) =>
-        await ExecuteAsync(_sql.DeadLetterRemove, cancellationToken, Bigint(rowId)) > 0;
+    public Task<int> RemoveDeadLettersAsync(IReadOnlyCollection<long> rowIds, CancellationToken cancellationToken) =>
+        ExecuteAsync(_sql.DeadLetterRemove, cancellationToken, Parameter(rowIds.ToArray(), NpgsqlDbType.Array | NpgsqlDbType.Bigint));
 
     /// <inheritdoc />
     public Task<bool> FlushDeletedAsync(CancellationToken cancellationToken) => Task.FromResult(true);

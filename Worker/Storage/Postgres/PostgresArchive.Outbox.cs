@@ -57,8 +57,13 @@ internal sealed partial class PostgresArchive
     }
 
     /// <inheritdoc />
-    public Task<IReadOnlyList<StoredDeadLetter>> ListDeadLettersAsync(long? beforeId, int limit, CancellationToken cancellationToken) =>
-        QueryAsync(_sql.DeadLetterList, Rows.ReadDeadLetter, cancellationToken, Bigint(beforeId ?? long.MaxValue), Bigint(limit));
+    public Task<IReadOnlyList<StoredDeadLetter>> ListDeadLettersAsync(long? beforeId, int limit, bool includeBodies, CancellationToken cancellationToken) => QueryAsync(
+        _sql.DeadLetterList,
+        Rows.ReadDeadLetter,
+        cancellationToken,
+        Bigint(beforeId ?? long.MaxValue),
+        Bigint(limit),
+        Parameter(includeBodies, NpgsqlDbType.Boolean));
 
     /// <inheritdoc />
     public async Task<PurgeResult> PurgeAsync(PurgeLimits limits, CancellationToken cancellationToken) => new(

@@ -131,12 +131,12 @@ internal sealed partial class SqliteArchive
         JobRows.One(await FindAsync(_sql.DeadLetterGet, Rows.ReadDeadLetter, cancellationToken, rowId));
 
     /// <inheritdoc />
-    public Task<IReadOnlyList<StoredDeadLetter>> ListDeadLettersAfterAsync(long afterId, int limit, CancellationToken cancellationToken) =>
-        FindAsync(_sql.DeadLetterNext, Rows.ReadDeadLetter, cancellationToken, afterId, (long)limit);
+    public Task<IReadOnlyList<StoredDeadLetter>> ListDeadLettersAfterAsync(long afterId, int limit, long maxBytes, CancellationToken cancellationToken) =>
+        FindAsync(_sql.DeadLetterNext, Rows.ReadDeadLetter, cancellationToken, afterId, (long)limit, maxBytes);
 
     /// <inheritdoc />
-    public Task<bool> RemoveDeadLetterAsync(long rowId, CancellationToken cancellationToken) => _connections.WriteAsync(
-        (transaction, prepare) => prepare(_sql.DeadLetterRemove).Execute(transaction, rowId) > 0, cancellationToken);
+    public Task<int> RemoveDeadLettersAsync(IReadOnlyCollection<long> rowIds, CancellationToken cancellationToken) => _connections.WriteAsync(
+        (transaction, prepare) => rowIds.Sum(rowId => prepare(_sql.DeadLetterRemove).Execute(transaction, rowId)), cancellationToken);
 
     /// <inheritdoc />
     public async Task<bool> FlushDeletedAsync(CancellationToken cancellationToken) => await NumberAsync(SqliteSql.EmptyLog, cancellationToken) == 0;

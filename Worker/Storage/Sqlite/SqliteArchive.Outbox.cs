@@ -51,8 +51,8 @@ internal sealed partial class SqliteArchive
         cancellationToken);
 
     /// <inheritdoc />
-    public Task<IReadOnlyList<StoredDeadLetter>> ListDeadLettersAsync(long? beforeId, int limit, CancellationToken cancellationToken) =>
-        FindAsync(_sql.DeadLetterList, Rows.ReadDeadLetter, cancellationToken, beforeId ?? long.MaxValue, (long)limit);
+    public Task<IReadOnlyList<StoredDeadLetter>> ListDeadLettersAsync(long? beforeId, int limit, bool includeBodies, CancellationToken cancellationToken) =>
+        FindAsync(_sql.DeadLetterList, Rows.ReadDeadLetter, cancellationToken, beforeId ?? long.MaxValue, (long)limit, includeBodies ? 1L : 0L);
 
     /// <inheritdoc />
     public async Task<PurgeResult> PurgeAsync(PurgeLimits limits, CancellationToken cancellationToken) => new(
