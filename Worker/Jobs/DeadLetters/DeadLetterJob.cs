@@ -23,6 +23,7 @@ internal abstract class DeadLetterJob(IJobStore store) : IJobKind
             throw new ArgumentException("Arguments choose no dead letter; ids, reason, execution or all are allowed.", nameof(arguments));
         }
 
+        CheckpointLimits.ValidateText(parsed.Reason ?? "", nameof(parsed.Reason), minimum: 0);
         if (parsed.Execution is { } execution)
         {
             CheckpointLimits.ValidateId(execution, nameof(parsed.Execution));
