@@ -88,6 +88,15 @@ public sealed class CliTests(CliHost host) : IClassFixture<CliHost>
     }
 
     [Fact]
+    public async Task Verify_OneExecution_CountsNoOtherThatStartsLikeIt()
+    {
+        using var content = new StringContent("x");
+        (await host.Worker.Http.PutAsync("/executions/e-000000-fork/checkpoints/a?namespace=other", content)).EnsureSuccessStatusCode();
+        (await RunAsync("verify", "--execution", "e-000000")).ShouldContain("\tverify\tcompleted\t50/50\t");
+        (await host.Worker.Http.DeleteAsync("/executions/e-000000-fork")).EnsureSuccessStatusCode();
+    }
+
+    [Fact]
     public async Task Verify_Json_IsTheJob()
     {
         var job = JsonElement.Parse(await RunAsync("verify", "--prefix", "e-", "--json"));

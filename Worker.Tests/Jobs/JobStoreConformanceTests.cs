@@ -215,6 +215,8 @@ public abstract class JobStoreConformanceTests : IAsyncLifetime
         // PostgreSQL's own figures come a little late.
         await Deployment.UntilAsync(async () => (await Sut.GetStatsAsync(default)).Written == 3, "what was written is counted");
         (await Sut.CountCheckpointsAsync("a-", default)).ShouldBe(2);
+        (await Sut.CountCheckpointsOfAsync("a-2", default)).ShouldBe(1);
+        (await Sut.CountCheckpointsOfAsync("a-", default)).ShouldBe(0);
         (await Sut.CountCheckpointsAsync("", default)).ShouldBe(3);
         (await Sut.GetStatsAsync(default)).Checkpoints.ShouldBe(3);
         var hash = (await Sut.ListHashesAsync("a-2", new SequenceRange(0, 9), default)).ShouldHaveSingleItem();

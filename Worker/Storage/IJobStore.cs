@@ -42,6 +42,9 @@ internal interface IJobStore
     /// <summary>Removes ended jobs with their findings.</summary>
     Task<int> PurgeJobsAsync(DateTimeOffset endedBefore, int batchSize, CancellationToken cancellationToken);
 
+    /// <summary>How many checkpoints an execution has.</summary>
+    Task<long> CountCheckpointsOfAsync(string executionId, CancellationToken cancellationToken);
+
     /// <summary>How many checkpoints the executions of a prefix have; an estimate where counting takes long.</summary>
     Task<long> CountCheckpointsAsync(string prefix, CancellationToken cancellationToken);
 

@@ -53,7 +53,7 @@ internal sealed class ReplayJob(ICheckpointArchive archive, ICheckpointBus bus, 
     {
         await using var source = new ArchiveSource(archive, isOwned: false);
         var isEvents = arguments.To == Events;
-        var total = context.Cursor is null && !arguments.HasInnerFilter() ? await source.CountAsync(arguments.Prefix(), cancellationToken) : null;
+        var total = context.Cursor is null ? await source.CountAsync(arguments, cancellationToken) : null;
 
         // What is saved meanwhile goes its own way.
         var bounded = arguments with { SavedBefore = arguments.SavedBefore is { } before && before < context.CreatedAt ? before : context.CreatedAt };

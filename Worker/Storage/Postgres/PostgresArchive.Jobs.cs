@@ -83,6 +83,10 @@ internal sealed partial class PostgresArchive
         PurgeAsync(_sql.JobPurge, endedBefore, batchSize, cancellationToken);
 
     /// <inheritdoc />
+    public Task<long> CountCheckpointsOfAsync(string executionId, CancellationToken cancellationToken) =>
+        NumberAsync(_sql.CheckpointCountOf, cancellationToken, Text(executionId));
+
+    /// <inheritdoc />
     public async Task<long> CountCheckpointsAsync(string prefix, CancellationToken cancellationToken) =>
         prefix.Length == 0 && await NumberAsync(_sql.CheckpointEstimate, cancellationToken) is > CountedRows and var estimate
             ? estimate

@@ -105,6 +105,9 @@ internal sealed partial class PostgresSql
 
     public string JobPurge { get; } = Purge("jobs", tables, "finished_at");
 
+    /// <summary>$1 execution.</summary>
+    public string CheckpointCountOf { get; } = $"/* checkpoint.count_of */ SELECT count(*) FROM {tables}checkpoints WHERE execution_id = $1";
+
     /// <summary>$1 prefix.</summary>
     public string CheckpointCount { get; } = $"""
         /* checkpoint.count */

@@ -112,6 +112,10 @@ internal sealed partial class SqliteArchive
     }
 
     /// <inheritdoc />
+    public Task<long> CountCheckpointsOfAsync(string executionId, CancellationToken cancellationToken) =>
+        NumberAsync(_sql.CheckpointCountOf, cancellationToken, executionId);
+
+    /// <inheritdoc />
     public async Task<long> CountCheckpointsAsync(string prefix, CancellationToken cancellationToken) =>
         prefix.Length == 0 && await NumberAsync(_sql.CheckpointEstimate, cancellationToken) is > CountedRows and var estimate
             ? estimate

@@ -118,6 +118,9 @@ internal sealed partial class SqliteSql
     /// <summary>?1 moment, ?2 limit.</summary>
     public string JobPurge { get; } = PurgeOf("jobs", tables, "job_id", "finished_at");
 
+    /// <summary>?1 execution.</summary>
+    public string CheckpointCountOf { get; } = $"/* checkpoint.count_of */ SELECT count(*) FROM {tables}checkpoints WHERE execution_id = ?1";
+
     /// <summary>?1 prefix.</summary>
     public string CheckpointCount { get; } = $"""
         /* checkpoint.count */
