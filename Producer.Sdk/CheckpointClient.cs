@@ -61,9 +61,10 @@ internal sealed class CheckpointClient(SavePipeline pipeline, BufferBudget budge
     }
 
     public Task<ExecutionPage> ListExecutionsAsync(
-        string prefix = "", int limit = 100, string? continuationToken = null, CancellationToken cancellationToken = default)
+        string prefix = "", int limit = 100, string? continuationToken = null, string contains = "", CancellationToken cancellationToken = default)
     {
         CheckpointLimits.ValidateText(prefix, nameof(prefix), minimum: 0);
+        CheckpointLimits.ValidateText(contains, nameof(contains), minimum: 0);
         if (limit is < 1 or > CheckpointQuery.MaxLimit)
         {
             throw new ArgumentException($"limit is {limit}; 1 to {CheckpointQuery.MaxLimit} are allowed.", nameof(limit));
@@ -74,7 +75,7 @@ internal sealed class CheckpointClient(SavePipeline pipeline, BufferBudget budge
             CheckpointLimits.ValidateId(continuationToken, nameof(continuationToken));
         }
 
-        return reader.ListExecutionsAsync(prefix, limit, continuationToken, cancellationToken);
+        return reader.ListExecutionsAsync(prefix, contains, limit, continuationToken, cancellationToken);
     }
 
     public async Task<bool> ExistsAsync(CheckpointKey key, CancellationToken cancellationToken = default)

@@ -1,4 +1,3 @@
-using System.ComponentModel.DataAnnotations;
 using System.Text.RegularExpressions;
 using Microsoft.Extensions.Options;
 
@@ -9,19 +8,7 @@ internal sealed partial class CheckpointOptionsValidator : IValidateOptions<Chec
 {
     public ValidateOptionsResult Validate(string? name, CheckpointOptions options)
     {
-        var failures = new List<string>();
-        foreach (var property in typeof(CheckpointOptions).GetProperties())
-        {
-            var value = property.GetValue(options);
-            foreach (var range in property.GetCustomAttributes(typeof(RangeAttribute), inherit: false).Cast<RangeAttribute>())
-            {
-                if (value is not null && !range.IsValid(value))
-                {
-                    failures.Add($"Checkpoints:{property.Name} is {value}; {range.Minimum} to {range.Maximum} is allowed.");
-                }
-            }
-        }
-
+        var failures = OptionRanges.Check("Checkpoints", options).ToList();
         if (!PrefixPattern().IsMatch(options.Prefix ?? ""))
         {
             failures.Add($"Checkpoints:Prefix is '{options.Prefix}'; 1 to 64 letters, digits, '-', '_' and '.' are allowed.");

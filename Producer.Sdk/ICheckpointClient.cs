@@ -56,9 +56,13 @@ public interface ICheckpointClient
     /// <param name="prefix">Only ids that start with this.</param>
     /// <param name="limit">The most ids on one page; 1 to 1,000.</param>
     /// <param name="continuationToken">The token of the page before; null for the first.</param>
+    /// <param name="contains">
+    /// Only ids that have this in them. There is no index for that: a page looks at some 10,000 ids, so it may have few
+    /// items, or none, while others follow. Narrow it with a prefix where there are very many.
+    /// </param>
     /// <param name="cancellationToken">Stops the read.</param>
     Task<ExecutionPage> ListExecutionsAsync(
-        string prefix = "", int limit = 100, string? continuationToken = null, CancellationToken cancellationToken = default);
+        string prefix = "", int limit = 100, string? continuationToken = null, string contains = "", CancellationToken cancellationToken = default);
 
     /// <summary>Whether a checkpoint exists, without its state.</summary>
     /// <param name="key">Its key.</param>

@@ -1,4 +1,3 @@
-using System.ComponentModel.DataAnnotations;
 using Microsoft.Extensions.Options;
 
 namespace AsyncCheckpoints.Worker;
@@ -8,19 +7,7 @@ internal sealed class WorkerOptionsValidator : IValidateOptions<WorkerOptions>
 {
     public ValidateOptionsResult Validate(string? name, WorkerOptions options)
     {
-        var failures = new List<string>();
-        foreach (var property in typeof(WorkerOptions).GetProperties())
-        {
-            foreach (var range in property.GetCustomAttributes(typeof(RangeAttribute), inherit: false).Cast<RangeAttribute>())
-            {
-                var value = property.GetValue(options);
-                if (!range.IsValid(value))
-                {
-                    failures.Add($"Worker:{property.Name} is {value}; {range.Minimum} to {range.Maximum} is allowed.");
-                }
-            }
-        }
-
+        var failures = OptionRanges.Check("Worker", options).ToList();
         if (string.IsNullOrWhiteSpace(options.DataPath))
         {
             failures.Add("Worker:DataPath is empty; a folder is required.");

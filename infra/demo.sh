@@ -6,17 +6,19 @@
 #   DEMO=production over the SDK, on the Redis, RabbitMQ and PostgreSQL of `make up`
 #
 # Other settings by environment: KILL_AFTER_STEP (default 25), STEP_DELAY_MS (default 40).
+# shellcheck disable=SC2119
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 mode=${DEMO:-embedded}
 kill_after=${KILL_AFTER_STEP:-25}
 delay=${STEP_DELAY_MS:-40}
-start_seconds=60
 worker_dll=$PWD/Worker/bin/Release/net10.0/AsyncCheckpoints.Worker.dll
 agent_dll=$PWD/samples/Agent/bin/Release/net10.0/AsyncCheckpoints.Samples.Agent.dll
 dir=$(mktemp -d)
-worker_pid='' agent_pid=''
+agent_pid=''
+# shellcheck source=infra/worker.sh
+. infra/worker.sh
 
 fail() { echo "demo.sh: $*" >&2; exit 1; }
 say() { printf '\n== %s\n' "$*"; }
@@ -38,21 +40,6 @@ finish() {
 trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
-
-# Starts a worker in the throw-away folder on a port that the kernel picks; sets worker_pid and worker_url.
-start_worker() {
-  local log=$dir/worker.log deadline=$((SECONDS + start_seconds))
-  : > "$log"
-  (cd "$dir" && exec env ASPNETCORE_URLS=http://127.0.0.1:0 Worker__DataPath="$dir/data" dotnet "$worker_dll") > "$log" 2>&1 < /dev/null &
-  worker_pid=$!
-  worker_url=
-  until worker_url=$(sed -n 's|.*Listening on \(http://[^ ]*\).*|\1|p' "$log" | head -n 1) && [ -n "$worker_url" ]; do
-    kill -0 "$worker_pid" 2> /dev/null || { cat "$log" >&2; fail "the worker ended"; }
-    [ "$SECONDS" -lt "$deadline" ] || { cat "$log" >&2; fail "the worker did not say where it listens within $start_seconds s"; }
-    sleep 0.1
-  done
-  echo "worker $worker_pid listens on $worker_url"
-}
 
 # Starts the agent with its output going to a pipe that is read as it comes; sets agent_pid.
 start_agent() {
@@ -93,6 +80,7 @@ echo "$expected"
 
 say "The agent starts ($mode) and will be killed after step $kill_after"
 start_worker
+echo "worker $worker_pid listens on $worker_url"
 start_agent
 last_step=0
 while IFS= read -r line; do
@@ -113,6 +101,7 @@ echo "Killed agent and worker with SIGKILL after step $last_step."
 
 say "Worker and agent start again"
 start_worker
+echo "worker $worker_pid listens on $worker_url"
 start_agent --expect "$expected"
 resumed=
 while IFS= read -r line; do

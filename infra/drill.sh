@@ -8,12 +8,13 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 count=${1:-2000}
-start_seconds=60
 worker_dll=${DRILL_WORKER:-$PWD/Worker/bin/Release/net10.0/AsyncCheckpoints.Worker.dll}
 dir=$(mktemp -d)
 servers=$dir/servers
-worker_pid='' worker_url='' next=0
+next=0
 rows=$dir/rows
+# shellcheck source=infra/worker.sh
+. infra/worker.sh
 
 fail() { echo "drill.sh: $*" >&2; exit 1; }
 say() { printf '== %s\n' "$*"; }
@@ -35,21 +36,6 @@ finish() {
 trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
-
-# Starts a worker with settings NAME=VALUE ...; sets worker_pid and worker_url.
-start_worker() {
-  local log=$dir/worker.log deadline=$((SECONDS + start_seconds))
-  : > "$log"
-  (cd "$dir" && exec env ASPNETCORE_URLS=http://127.0.0.1:0 Worker__DataPath="$dir/data" Checkpoints__ShardCount=16 \
-    Worker__RescueAfter=00:00:02 Worker__RescueInterval=00:00:01 Logging__LogLevel__Default=Warning "$@" dotnet "$worker_dll") > "$log" 2>&1 < /dev/null &
-  worker_pid=$!
-  until worker_url=$(sed -n 's|.*Listening on \(http://[^ ]*\).*|\1|p' "$log" | head -n 1) && [ -n "$worker_url" ] &&
-    curl -fs -o /dev/null "$worker_url/health/ready"; do
-    kill -0 "$worker_pid" 2> /dev/null || { cat "$log" >&2; fail "the worker ended"; }
-    [ "$SECONDS" -lt "$deadline" ] || { tail -n 30 "$log" >&2; fail "the worker was not ready within $start_seconds s"; }
-    sleep 0.1
-  done
-}
 
 checkpoints() { dotnet "$worker_dll" "$@" --url "$worker_url" --json > "$dir/job.json" || { cat "$dir/job.json" >&2; fail "checkpoints $* ended with $?"; }; }
 
@@ -93,8 +79,9 @@ setting() { sed -n "s/^ConnectionStrings__$1='\(.*\)'$/\1/p" "$servers/servers.e
 redis=$(setting Redis) rabbitmq=$(setting RabbitMq) postgres=$(setting Postgres)
 URL=postgresql://postgres:$(cat "$servers/postgres.password")@${redis%:*}:$(cat "$servers/postgres.port")/checkpoints
 redis_cli() { redis-cli -h 127.0.0.1 -p "${redis#*:}" "$@"; }
-full=("ConnectionStrings__Redis=$redis" "ConnectionStrings__RabbitMq=$rabbitmq" "ConnectionStrings__Postgres=$postgres")
-file=("ConnectionStrings__Redis=$redis" "ConnectionStrings__RabbitMq=$rabbitmq" Checkpoints__Prefix=drill-sqlite)
+common=(Checkpoints__ShardCount=16 Worker__RescueAfter=00:00:02 Worker__RescueInterval=00:00:01 Logging__LogLevel__Default=Warning)
+full=("${common[@]}" "ConnectionStrings__Redis=$redis" "ConnectionStrings__RabbitMq=$rabbitmq" "ConnectionStrings__Postgres=$postgres")
+file=("${common[@]}" "ConnectionStrings__Redis=$redis" "ConnectionStrings__RabbitMq=$rabbitmq" Checkpoints__Prefix=drill-sqlite)
 
 say "PostgreSQL, Redis and RabbitMQ are backed up while saves go on"
 start_worker "${full[@]}"

@@ -28,21 +28,24 @@ internal sealed partial class CheckpointReader
 
     /// <summary>One page of executions.</summary>
     /// <param name="prefix">What their ids start with.</param>
+    /// <param name="contains">What they have in them.</param>
     /// <param name="limit">The most ids.</param>
-    /// <param name="after">The last id of the page before.</param>
+    /// <param name="after">Where the page before ended.</param>
     /// <param name="cancellationToken">Stops the read.</param>
-    public async Task<ExecutionPage> ListExecutionsAsync(string prefix, int limit, string? after, CancellationToken cancellationToken)
+    public async Task<ExecutionPage> ListExecutionsAsync(string prefix, string contains, int limit, string? after, CancellationToken cancellationToken)
     {
-        var cached = await cache.CallAsync(
-            static (cache, call, cancellationToken) => cache.ListExecutionsAsync(call.Prefix, call.After, call.Limit, cancellationToken),
-            (Prefix: prefix, After: after, Limit: limit),
-            cancellationToken);
+        var (cached, cacheEnd) = await ListCachedExecutionsAsync(prefix, contains, limit, after, cancellationToken);
         var found = await transport.FindAsync(
-            new FindExecutions { SchemaVersion = WireFormat.SchemaVersion, Prefix = prefix, After = after ?? "", Limit = limit }, cancellationToken);
-        var archived = await WithoutClearedAsync([.. found.ExecutionIds.Except(cached)], cancellationToken);
+            new FindExecutions { SchemaVersion = WireFormat.SchemaVersion, Prefix = prefix, Contains = contains, After = after ?? "", Limit = limit },
+            cancellationToken);
+        var archiveEnd = !found.HasMore ? null : found.LookedUpTo.Length > 0 ? found.LookedUpTo : found.ExecutionIds.LastOrDefault();
 
-        // Each side is complete only up to its last id.
-        var end = Earlier(cached.Count >= limit ? cached[^1] : null, found.HasMore ? found.ExecutionIds.LastOrDefault() : null);
+        // A worker of before there was such a search has answered by prefix.
+        var hits = found.ExecutionIds.Where(id => id.Contains(contains, StringComparison.Ordinal));
+        var archived = await WithoutClearedAsync([.. hits.Except(cached)], cancellationToken);
+
+        // Each side is complete only up to its end.
+        var end = Earlier(cacheEnd, archiveEnd);
         var ids = cached.Concat(archived)
             .Where(id => end is null || ListPosition.CompareUtf8(id, end) <= 0)
             .Order(Comparer<string>.Create(ListPosition.CompareUtf8))
@@ -51,6 +54,23 @@ internal sealed partial class CheckpointReader
         return new ExecutionPage(page, ids.Count > limit ? page[^1] : end);
 
         static string? Earlier(string? a, string? b) => a is null || (b is not null && ListPosition.CompareUtf8(b, a) < 0) ? b : a;
+    }
+
+    private async Task<ExecutionHits> ListCachedExecutionsAsync(
+        string prefix, string contains, int limit, string? after, CancellationToken cancellationToken)
+    {
+        if (contains.Length > 0)
+        {
+            return await ExecutionSearch.FindAsync(PageAsync, contains, after, limit);
+        }
+
+        var page = await PageAsync(after, limit);
+        return new ExecutionHits(page, page.Count >= limit ? page[^1] : null);
+
+        async Task<IReadOnlyList<string>> PageAsync(string? after, int limit) => await cache.CallAsync(
+            static (cache, call, cancellationToken) => cache.ListExecutionsAsync(call.Prefix, call.After, call.Limit, cancellationToken),
+            (Prefix: prefix, After: after, Limit: limit),
+            cancellationToken);
     }
 
     private async Task<List<Checkpoint>?> ListCacheAsync(CheckpointQuery query, ListPosition? after, CancellationToken cancellationToken)

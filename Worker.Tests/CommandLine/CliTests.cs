@@ -67,6 +67,8 @@ public sealed class CliTests(CliHost host) : IClassFixture<CliHost>
     {
         (await RunAsync("list", "--prefix", "e-")).ShouldBe("e-000000\ne-000001\n");
         (await RunAsync("list", "--prefix", "e-", "--limit", "1", "--json")).ShouldBe("{\"executionId\":\"e-000000\"}\n");
+        (await RunAsync("list", "--contains", "00001")).ShouldBe("e-000001\n");
+        (await RunAsync("list", "--contains", "00001", "--prefix", "x")).ShouldBe("");
     }
 
     [Fact]
@@ -83,6 +85,15 @@ public sealed class CliTests(CliHost host) : IClassFixture<CliHost>
         var result = await CliProcess.RunAsync("verify", "--prefix", "e-", "--url", Url);
         result.ExitCode.ShouldBe(0, result.Error);
         Regex.Replace(result.Output, "^[0-9a-f]{32}", "<id>").ShouldBe("<id>\tverify\tcompleted\t100/100\tfindings=0\tchecked=100 compared=0\t-\n");
+    }
+
+    [Fact]
+    public async Task Verify_OneExecution_CountsNoOtherThatStartsLikeIt()
+    {
+        using var content = new StringContent("x");
+        (await host.Worker.Http.PutAsync("/executions/e-000000-fork/checkpoints/a?namespace=other", content)).EnsureSuccessStatusCode();
+        (await RunAsync("verify", "--execution", "e-000000")).ShouldContain("\tverify\tcompleted\t50/50\t");
+        (await host.Worker.Http.DeleteAsync("/executions/e-000000-fork")).EnsureSuccessStatusCode();
     }
 
     [Fact]
@@ -131,10 +142,41 @@ public sealed class CliTests(CliHost host) : IClassFixture<CliHost>
                 return id is not null;
             },
             "the job was added");
-        await Task.Delay(500);
         await interrupt.CancelAsync();
         (await running).ExitCode.ShouldBe(130);
         (await host.Worker.WaitAsync(id!)).GetProperty("state").GetString().ShouldBe("cancelled");
+    }
+
+    [Fact]
+    public async Task Erase_Pattern_TakesWhatItCountedBefore()
+    {
+        foreach (var execution in new[] { "person-1", "person-2", "person-10" })
+        {
+            using var content = new StringContent("x");
+            (await host.Worker.Http.PutAsync($"/executions/{execution}/checkpoints/a", content)).EnsureSuccessStatusCode();
+        }
+
+        WithoutId(await RunAsync("erase", "--executions", "person-?", "--dry-run"))
+            .ShouldBe("<id>\terase\tcompleted\t4/-\tfindings=0\twouldErase=2 wouldEraseLetters=0\t-\n");
+        (await RunAsync("latest", "person-1")).ShouldBe("x");
+        WithoutId(await RunAsync("erase", "--executions", "person-?")).ShouldBe("<id>\terase\tcompleted\t4/-\tfindings=0\terased=2 lettersErased=0\t-\n");
+        (await RunAsync(3, "latest", "person-1")).ShouldBe("");
+        (await RunAsync("list", "--contains", "person")).ShouldBe("person-10\n");
+        (await RunAsync("latest", "person-10")).ShouldBe("x");
+
+        static string WithoutId(string line) => Regex.Replace(line, "^[0-9a-f]{32}", "<id>");
+    }
+
+    [Theory]
+    [InlineData(1, "select everything")]
+    [InlineData(1, "select everything", "--executions", "*")]
+    [InlineData(1, "at least one member", "--metadata", "{}")]
+    [InlineData(2, "--metadata is not JSON", "--metadata", "{")]
+    public async Task Erase_OfEverythingOrUnreadable_IsRefused(int code, string reason, params string[] arguments)
+    {
+        var result = await CliProcess.RunAsync(["erase", .. arguments, "--url", Url]);
+        (result.ExitCode, result.Output).ShouldBe((code, ""), result.Error);
+        result.Error.ShouldContain(reason);
     }
 
     [Fact]

@@ -96,6 +96,19 @@ public sealed class DoctorTests : IAsyncLifetime
         await ShouldFindAsync(("rabbitmq", check));
     }
 
+    [Fact]
+    public async Task RabbitMq_DeadCommands_AreFound()
+    {
+        var names = new QueueNames(_prefix);
+        await using var connection = await new ConnectionFactory { Uri = new Uri(SharedServers.RabbitMq) }.CreateConnectionAsync();
+        await using var channel = await connection.CreateChannelAsync(new CreateChannelOptions(true, true));
+        await channel.QueueDeclareAsync(
+            names.DeadCommands, durable: true, exclusive: false, autoDelete: false, new Dictionary<string, object?> { ["x-queue-type"] = "quorum" });
+        (await ExamineAsync()).Code.ShouldBe(0);
+        await channel.BasicPublishAsync("", names.DeadCommands, mandatory: true, new BasicProperties { Persistent = true }, "command"u8.ToArray());
+        await ShouldFindAsync(("rabbitmq", "dead-commands"));
+    }
+
     [Theory]
     [InlineData("ConnectionStrings__Redis", "127.0.0.1:9", "redis", "reachable")]
     [InlineData("ConnectionStrings__RabbitMq", "amqp://guest:guest@127.0.0.1:9/", "rabbitmq", "reachable")]

@@ -85,6 +85,40 @@ public sealed partial class DashboardTests
     });
 
     [Fact]
+    public Task Search_AnywhereAmong100000_FindsAndPages() => _host.LookAsync("/#/executions", async page =>
+    {
+        var items = page.Locator(".ids a");
+        var search = page.GetByLabel("Id starts with");
+        await search.FillAsync("9999");
+        await Expect(page.GetByText("No execution starts with this.")).ToBeVisibleAsync();
+        await page.GetByLabel("Or has this anywhere in it").CheckAsync();
+
+        // 09999, 19999, … 89999, and 99990 to 99999.
+        await Expect(items).ToHaveCountAsync(19);
+        await Expect(items.First).ToHaveTextAsync(DashboardHost.BulkId(9_999));
+        await Expect(items.Last).ToHaveTextAsync(DashboardHost.BulkId(99_999));
+        await Expect(page.GetByRole(AriaRole.Status)).ToHaveTextAsync("19 executions.");
+        await Expect(page.GetByRole(AriaRole.Button, new() { Name = "Next" })).ToBeDisabledAsync();
+
+        await search.FillAsync("77");
+        await Expect(items).ToHaveCountAsync(50);
+        await Expect(items.First).ToHaveTextAsync(DashboardHost.BulkId(77));
+        await page.GetByRole(AriaRole.Button, new() { Name = "Next" }).ClickAsync();
+        await Expect(items).ToHaveCountAsync(50);
+        await Expect(items.First).Not.ToHaveTextAsync(DashboardHost.BulkId(77));
+        await page.GetByRole(AriaRole.Button, new() { Name = "Previous" }).ClickAsync();
+        await Expect(items.First).ToHaveTextAsync(DashboardHost.BulkId(77));
+
+        await search.FillAsync("(1)<");
+        await Expect(items).ToHaveCountAsync(1);
+        await Expect(items.First).ToHaveTextAsync(DashboardHost.Hostile[0]);
+        await search.FillAsync("nobody");
+        await Expect(page.GetByText("No execution has this in its id.")).ToBeVisibleAsync();
+        await page.GetByLabel("Or has this anywhere in it").UncheckAsync();
+        await Expect(page.GetByText("No execution starts with this.")).ToBeVisibleAsync();
+    });
+
+    [Fact]
     public Task Ids_WhateverIsInThem_AreText() => _host.LookAsync("/#/executions", async page =>
     {
         foreach (var id in DashboardHost.Hostile)

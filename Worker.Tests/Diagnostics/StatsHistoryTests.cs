@@ -1,5 +1,4 @@
 using AsyncCheckpoints.Caching;
-using AsyncCheckpoints.Tests.Caching;
 using AsyncCheckpoints.Tests.Pipeline;
 using AsyncCheckpoints.Worker;
 using AsyncCheckpoints.Worker.Diagnostics;

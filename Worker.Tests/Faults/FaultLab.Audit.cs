@@ -29,7 +29,7 @@ internal sealed partial class FaultLab
         var verdict = new Verdict();
         var auditor = new Auditor(Ledger.Snapshot(), IsPromised, verdict);
         var rows = await auditor.AuditArchiveAsync(Archive);
-        foreach (var letter in await Archive.ListDeadLettersAsync(null, 10, CancellationToken.None))
+        foreach (var letter in await Archive.ListDeadLettersAsync(null, 10, true, CancellationToken.None))
         {
             verdict.Add($"Dead letter {letter.Letter.Id}: {letter.Letter.Reason}");
         }

@@ -47,8 +47,8 @@ public sealed partial class HostileInputTests
         var worker = await lab.StartWorkerAsync();
         await FaultLab.UntilAsync(async () => await CountGoodAsync(lab) == cases, "every neighbour is rescued");
         await FaultLab.UntilAsync(
-            async () => (await lab.Archive.ListDeadLettersAsync(null, 2000, default)).Count >= damaged, $"{damaged} dead letters");
-        (await lab.Archive.ListDeadLettersAsync(null, 2000, default)).ShouldAllBe(letter => letter.Letter.Reason.Length > 0);
+            async () => (await lab.Archive.ListDeadLettersAsync(null, 2000, true, default)).Count >= damaged, $"{damaged} dead letters");
+        (await lab.Archive.ListDeadLettersAsync(null, 2000, true, default)).ShouldAllBe(letter => letter.Letter.Reason.Length > 0);
 
         // A whole shard that is not ours any more: the others go on.
         var shard = layout.ShardOf("good-0");

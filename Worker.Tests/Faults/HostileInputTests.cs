@@ -77,7 +77,7 @@ public sealed partial class HostileInputTests(FaultServers servers)
             archived.Items.ShouldHaveSingleItem().State.ToArray().ShouldBe(checkpoint.State.ToArray());
         }
 
-        (await lab.Archive.ListDeadLettersAsync(null, 10, default)).ShouldBeEmpty();
+        (await lab.Archive.ListDeadLettersAsync(null, 10, true, default)).ShouldBeEmpty();
         worker.HasExited.ShouldBeFalse();
     });
 
@@ -115,7 +115,7 @@ public sealed partial class HostileInputTests(FaultServers servers)
         await FaultLab.UntilAsync(async () => await CountAsync(lab, "good") >= neighbours, $"{neighbours} good neighbours are archived");
         (await CountAsync(lab, "good")).ShouldBe(neighbours);
         (await CountAsync(lab, "huge")).ShouldBe(0);
-        var letters = await lab.Archive.ListDeadLettersAsync(null, 5000, default);
+        var letters = await lab.Archive.ListDeadLettersAsync(null, 5000, true, default);
         letters.Count.ShouldBeGreaterThan(1000);
         letters.ShouldAllBe(letter => letter.Letter.Reason.Length > 0);
         letters.ShouldContain(letter => letter.Letter.Id == "huge:1" && letter.Letter.Body.Length > HugeBytes);

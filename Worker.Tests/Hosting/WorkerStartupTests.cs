@@ -26,12 +26,15 @@ public sealed class WorkerStartupTests
     [InlineData("ASPNETCORE_URLS", "http://0.0.0.0:0", "only loopback addresses")]
     [InlineData("ConnectionStrings__Redis", "127.0.0.1:1", "go together")]
     [InlineData("Worker__BatchMaxItems", "0", "Worker:BatchMaxItems is 0; 1 to 50000 is allowed")]
+    [InlineData("Jobs__BatchSize", "0", "Jobs:BatchSize is 0; 1 to 10000 is allowed")]
+    [InlineData("Jobs__Sources__old__Path", "old.db", "Jobs:Sources:old:Kind is not set; Postgres, Sqlite")]
     [InlineData("Checkpoints__Prefix", "a{b", "Checkpoints:Prefix is 'a{b'")]
     public async Task Start_SettingOutOfBounds_EndsAndNamesIt(string setting, string value, string reason)
     {
         await using var worker = await WorkerProcess.StartAsync(new Dictionary<string, string?> { [setting] = value });
         (await worker.WaitForExitAsync(Patience)).ShouldNotBe(0);
         worker.Lines.ShouldContain(line => line.Contains(reason, StringComparison.Ordinal));
+        worker.Lines.ShouldNotContain(line => line.Contains("None requires", StringComparison.Ordinal));
     }
 
     private static async Task<string> RunAsync(string line)

@@ -85,6 +85,34 @@ public abstract partial class ApiTests
             .ShouldBe([$"{_execution}/1", $"{_execution}/2", $"{_execution}/3"]);
     }
 
+    [Fact]
+    public async Task ListExecutions_ByPart_Pages()
+    {
+        foreach (var name in new[] { "left-x-right", "x", "right", "y%x_z", "X" })
+        {
+            (await Http.PutAsync($"{Path($"{_execution}/{name}")}/a", Body("x"))).StatusCode.ShouldBe(HttpStatusCode.Created);
+        }
+
+        (await FindAsync($"prefix={Uri.EscapeDataString($"{_execution}/")}&contains=x", 1)).ShouldBe(["left-x-right", "x", "y%x_z"]);
+        (await FindAsync($"contains={Uri.EscapeDataString($"{_execution}/y%x")}", 10)).ShouldBe(["y%x_z"]);
+        (await FindAsync($"contains={Uri.EscapeDataString($"{_execution}/nobody")}", 10)).ShouldBeEmpty();
+        (await FindAsync($"prefix={Uri.EscapeDataString($"{_execution}/")}&contains=", 10)).Count.ShouldBe(5);
+
+        async Task<List<string>> FindAsync(string query, int limit)
+        {
+            var found = new List<string>();
+            for (var token = ""; token is not null;)
+            {
+                var page = await Http.GetFromJsonAsync<JsonElement>($"/executions?{query}&limit={limit}{(token.Length > 0 ? $"&continuationToken={Uri.EscapeDataString(token)}" : "")}");
+                page.GetProperty("items").GetArrayLength().ShouldBeLessThanOrEqualTo(limit);
+                found.AddRange(page.GetProperty("items").EnumerateArray().Select(item => item.GetString()![(_execution.Length + 1)..]));
+                token = page.GetProperty("continuationToken").GetString();
+            }
+
+            return found;
+        }
+    }
+
     private async Task<Dictionary<string, long>> FillAsync()
     {
         var sequences = new Dictionary<string, long>();

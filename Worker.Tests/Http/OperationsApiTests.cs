@@ -115,7 +115,11 @@ public sealed class OperationsApiTests(OperationsHost host) : IClassFixture<Oper
     [InlineData("""{"kind":"retention","arguments":{"rules":[{}]}}""")]
     [InlineData("""{"kind":"retention","arguments":{"rules":[{"keepLast":0}]}}""")]
     [InlineData("""{"kind":"retention","arguments":{"rules":[{"keepForever":true,"keepLast":1}]}}""")]
+    [InlineData("""{"kind":"retention","arguments":{"rules":[{"executions":"a\u0000","keepLast":1}]}}""")]
+    [InlineData("""{"kind":"verify","uniqueKey":""}""")]
+    [InlineData("""{"kind":"verify","uniqueKey":"a\u0000"}""")]
     [InlineData("""{"kind":"dead-letter-retry"}""")]
+    [InlineData("""{"kind":"dead-letter-retry","arguments":{"reason":"\u0000"}}""")]
     public async Task Jobs_NotValid_IsABadRequest(string body) => await ProblemAsync(
         await Http.PostAsync("/jobs", new StringContent(body, Encoding.UTF8, "application/json")), HttpStatusCode.BadRequest);
 
@@ -123,6 +127,8 @@ public sealed class OperationsApiTests(OperationsHost host) : IClassFixture<Oper
     [InlineData("GET", "/jobs/none", 404)]
     [InlineData("GET", "/jobs/none/findings", 404)]
     [InlineData("POST", "/jobs/none/cancel", 404)]
+    [InlineData("GET", "/jobs?kind=%00", 400)]
+    [InlineData("GET", "/jobs?continuationToken=%00", 400)]
     [InlineData("GET", "/jobs?state=walking", 400)]
     [InlineData("GET", "/jobs?limit=0", 400)]
     [InlineData("GET", "/dead-letters/none", 400)]

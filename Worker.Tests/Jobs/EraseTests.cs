@@ -3,6 +3,7 @@ using System.Text.Json;
 using AsyncCheckpoints.Contracts;
 using AsyncCheckpoints.Messaging;
 using AsyncCheckpoints.Spooling;
+using AsyncCheckpoints.Tests.CommandLine;
 using AsyncCheckpoints.Tests.Pipeline;
 using AsyncCheckpoints.Tests.Servers;
 using AsyncCheckpoints.Tests.Storage.Postgres;
@@ -109,6 +110,23 @@ public sealed class EraseTests : IDisposable
         (await stores.FindAsync("p7Filter")).Where(place => !place.StartsWith("file", StringComparison.Ordinal)).ShouldBe(["table jobs"]);
         JsonElement.Parse(await worker.Http.GetStringAsync("/audit")).GetProperty("items")[0].GetProperty("detail").GetString()
             .ShouldBe("""erase {"metadata":["person"]}""");
+    }
+
+    [Fact]
+    public async Task Erase_DeadCommandsOfTheBroker_AreSaidToBeNotReached()
+    {
+        var (worker, _) = await StartAsync(isPostgres: false);
+        await using var running = worker;
+        await using var connection = await new ConnectionFactory { Uri = new Uri(SharedServers.RabbitMq) }.CreateConnectionAsync();
+        await using var channel = await connection.CreateChannelAsync(new CreateChannelOptions(true, true));
+        var dead = new QueueNames(_prefix).DeadCommands;
+        await channel.QueueDeclareAsync(dead, durable: true, exclusive: false, autoDelete: false, new Dictionary<string, object?> { ["x-queue-type"] = "quorum" });
+        await channel.BasicPublishAsync("", dead, mandatory: true, new BasicProperties { Persistent = true }, Encoding.UTF8.GetBytes(Secret));
+
+        var result = await CliProcess.RunAsync("erase", "--executions", "person-7-*", "--url", worker.Http.BaseAddress!.ToString());
+
+        result.ExitCode.ShouldBe(4, result.Error);
+        result.Output.ShouldStartWith("not-reached\tthe broker's dead commands\t1 messages that were delivered too often. Look at them, and purge the queue if they are meant.\n");
     }
 
     private static string Counts(JsonElement job) =>

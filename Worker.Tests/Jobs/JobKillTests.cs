@@ -4,6 +4,7 @@ using AsyncCheckpoints.Contracts;
 using AsyncCheckpoints.Tests.Servers;
 using AsyncCheckpoints.Tests.Storage.Postgres;
 using AsyncCheckpoints.Worker.Archiving;
+using AsyncCheckpoints.Worker.Jobs;
 using AsyncCheckpoints.Worker.Jobs.Sources;
 using AsyncCheckpoints.Worker.Storage;
 using AsyncCheckpoints.Worker.Storage.Postgres;
@@ -17,7 +18,7 @@ using Xunit;
 namespace AsyncCheckpoints.Tests.Jobs;
 
 /// <summary>Every job, its worker killed three times on the way with SIGKILL, finishes as if nothing had been.</summary>
-public abstract class JobKillTests(int count)
+public abstract class JobKillTests(int count, int batchSize)
 {
     [Fact]
     public async Task Export_Killed_HasEveryLineOnce()
@@ -39,7 +40,7 @@ public abstract class JobKillTests(int count)
     [Fact]
     public async Task Backfill_FromSqliteToPostgresKilled_HasEveryCheckpoint()
     {
-        await using var worker = new JobWorker();
+        await using var worker = new JobWorker(batchSize);
         var old = Path.Combine(worker.Folder, "old.db");
         await using (var archive = new SqliteArchive(new() { Path = old }, TimeProvider.System))
         {
@@ -64,7 +65,7 @@ public abstract class JobKillTests(int count)
     [Fact]
     public async Task Backfill_FromFileKilled_HasEveryCheckpoint()
     {
-        await using var worker = new JobWorker();
+        await using var worker = new JobWorker(batchSize);
         Directory.CreateDirectory(worker.JobFolder);
         await using (var file = File.Create(Path.Combine(worker.JobFolder, "in.jsonl")))
         {
@@ -85,7 +86,7 @@ public abstract class JobKillTests(int count)
     [Fact]
     public async Task Backfill_FromLangGraphGoKilled_KeepsStatesAndOrder()
     {
-        await using var worker = new JobWorker();
+        await using var worker = new JobWorker(batchSize);
         var path = Path.Combine(worker.Folder, "langgraph.db");
         await LangGraphGoFixtures.FillSqliteAsync(path, count);
         worker["Jobs__Sources__go__Kind"] = "LangGraphGoSqlite";
@@ -172,7 +173,7 @@ public abstract class JobKillTests(int count)
     [Fact]
     public async Task DeadLetterRetry_Killed_ArchivesEachAndLeavesNone()
     {
-        await using var worker = new JobWorker();
+        await using var worker = new JobWorker(batchSize);
         await using (var archive = worker.OpenArchive())
         {
             await archive.MigrateAsync(default);
@@ -255,7 +256,7 @@ public abstract class JobKillTests(int count)
 
     private async Task<JobWorker> FilledAsync()
     {
-        var worker = new JobWorker();
+        var worker = new JobWorker(batchSize);
         await using var archive = worker.OpenArchive();
         await JobWorker.FillAsync(archive, count);
         return worker;
@@ -273,9 +274,9 @@ public abstract class JobKillTests(int count)
     }
 }
 
-/// <summary>With a set that every run has time for.</summary>
-public sealed class SmallJobKillTests() : JobKillTests(5000);
+/// <summary>With a set that every run has time for, in steps so small that each kill is far from the start and the end.</summary>
+public sealed class SmallJobKillTests() : JobKillTests(5000, 50);
 
-/// <summary>With a large set.</summary>
+/// <summary>With a large set, in steps of the default size.</summary>
 [Trait("Category", "Long")]
-public sealed class LargeJobKillTests() : JobKillTests(200_000);
+public sealed class LargeJobKillTests() : JobKillTests(200_000, new JobOptions().BatchSize);

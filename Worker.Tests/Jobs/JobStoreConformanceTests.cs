@@ -168,13 +168,35 @@ public abstract class JobStoreConformanceTests : IAsyncLifetime
     {
         await _archive!.CommitAsync(
             new ArchiveBatch([], [new("a", "r", "t", new byte[] { 1 }, "e"), new("b", "r", "t", new byte[] { 2 }, null)]), default);
-        var first = (await Sut.ListDeadLettersAfterAsync(0, 1, default)).ShouldHaveSingleItem();
-        var second = (await Sut.ListDeadLettersAfterAsync(first.RowId, 10, default)).ShouldHaveSingleItem();
+        var first = (await Sut.ListDeadLettersAfterAsync(0, 1, long.MaxValue, default)).ShouldHaveSingleItem();
+        var second = (await Sut.ListDeadLettersAfterAsync(first.RowId, 10, long.MaxValue, default)).ShouldHaveSingleItem();
         (await Sut.GetDeadLetterAsync(second.RowId, default))!.Letter.Body.ToArray().ShouldBe([2]);
-        (await Sut.RemoveDeadLetterAsync(first.RowId, default)).ShouldBeTrue();
-        (await Sut.RemoveDeadLetterAsync(first.RowId, default)).ShouldBeFalse();
+        (await Sut.RemoveDeadLettersAsync([first.RowId], default)).ShouldBe(1);
+        (await Sut.RemoveDeadLettersAsync([first.RowId], default)).ShouldBe(0);
         (await Sut.GetDeadLetterAsync(first.RowId, default)).ShouldBeNull();
         (await Sut.GetStatsAsync(default)).DeadLetters.ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task DeadLetters_Large_ComeInPagesOfSoManyBytes()
+    {
+        int[] sizes = [300, 100, 0, 100, 101, 100, 500, 1];
+        await _archive!.CommitAsync(
+            new ArchiveBatch([], [.. sizes.Select((size, i) => new DeadLetter($"{i}", "r", "t", new byte[size], null))]), default);
+
+        var pages = new List<int[]>();
+        var last = 0L;
+        while (await Sut.ListDeadLettersAfterAsync(last, 3, 200, default) is { Count: > 0 } page)
+        {
+            pages.Add([.. page.Select(letter => letter.Letter.Body.Length)]);
+            last = page[^1].RowId;
+        }
+
+        pages.ShouldBe([[300], [100, 0, 100], [101], [100], [500], [1]]);
+        var rows = (await Sut.ListDeadLettersAfterAsync(0, 100, long.MaxValue, default)).Select(letter => letter.RowId).ToList();
+        (await Sut.RemoveDeadLettersAsync([rows[1], rows[3], rows[7] + 1], default)).ShouldBe(2);
+        (await Sut.ListDeadLettersAfterAsync(0, 100, long.MaxValue, default)).Count.ShouldBe(6);
+        (await Sut.RemoveDeadLettersAsync([], default)).ShouldBe(0);
     }
 
     [Fact]
@@ -193,6 +215,8 @@ public abstract class JobStoreConformanceTests : IAsyncLifetime
         // PostgreSQL's own figures come a little late.
         await Deployment.UntilAsync(async () => (await Sut.GetStatsAsync(default)).Written == 3, "what was written is counted");
         (await Sut.CountCheckpointsAsync("a-", default)).ShouldBe(2);
+        (await Sut.CountCheckpointsOfAsync("a-2", default)).ShouldBe(1);
+        (await Sut.CountCheckpointsOfAsync("a-", default)).ShouldBe(0);
         (await Sut.CountCheckpointsAsync("", default)).ShouldBe(3);
         (await Sut.GetStatsAsync(default)).Checkpoints.ShouldBe(3);
         var hash = (await Sut.ListHashesAsync("a-2", new SequenceRange(0, 9), default)).ShouldHaveSingleItem();

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net.Http.Json;
 using System.Security.Cryptography;
 using System.Text;
@@ -159,6 +160,7 @@ internal sealed class JobWorker : IAsyncDisposable
     public async Task<JsonElement> RunKilledAsync(string kind, object arguments, int total)
     {
         await StartAsync();
+        var watch = Stopwatch.StartNew();
         var id = await PostAsync(kind, arguments, total / 8);
         for (var kill = 1; kill <= 3; kill++)
         {
@@ -171,6 +173,7 @@ internal sealed class JobWorker : IAsyncDisposable
 
         var job = await WaitAsync(id);
         job.GetProperty("state").GetString().ShouldBe("completed", job.ToString());
+        Console.WriteLine($"{kind}: {total} items and three kills in {watch.Elapsed.TotalSeconds:F1} s");
         return job;
     }
 

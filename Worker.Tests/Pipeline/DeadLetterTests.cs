@@ -58,7 +58,7 @@ public sealed class DeadLetterTests
     }
 
     private static Task<IReadOnlyList<Worker.Storage.StoredDeadLetter>> LettersAsync(IHost worker) =>
-        Deployment.ArchiveOf(worker).ListDeadLettersAsync(null, 100, CancellationToken.None);
+        Deployment.ArchiveOf(worker).ListDeadLettersAsync(null, 100, true, CancellationToken.None);
 
     private static async Task PublishAsync(Deployment deployment, params (string ContentType, byte[] Body)[] messages)
     {

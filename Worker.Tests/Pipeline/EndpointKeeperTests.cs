@@ -1,6 +1,5 @@
 using System.Threading.Channels;
 using AsyncCheckpoints.Messaging;
-using AsyncCheckpoints.Tests.Sessions;
 using MassTransit;
 using MassTransit.Events;
 using MassTransit.Transports;

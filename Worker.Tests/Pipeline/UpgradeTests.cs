@@ -69,7 +69,7 @@ public sealed class UpgradeTests
         await Deployment.UntilAsync(async () => (await Deployment.ArchivedAsync(worker, "run")).Count == 2, "it is archived");
         await SaveAsync(client, "after");
         (await client.LoadAsync(new CheckpointKey("run", "newer"))).ShouldNotBeNull().State.ToArray().ShouldBe(checkpoint.State.ToArray());
-        (await Deployment.ArchiveOf(worker).ListDeadLettersAsync(null, 10, default)).ShouldBeEmpty();
+        (await Deployment.ArchiveOf(worker).ListDeadLettersAsync(null, 10, true, default)).ShouldBeEmpty();
     }
 
     /// <summary>A client that is upgraded before the workers, across a version of the wire format: kept, and retried by the new worker.</summary>
@@ -84,7 +84,7 @@ public sealed class UpgradeTests
         await PublishAsync(deployment, new CheckpointCommands { SchemaVersion = WireFormat.SchemaVersion + 1, CommandId = "next" }.ToByteArray());
         await SaveAsync(client, "after");
 
-        await Deployment.UntilAsync(async () => (await Deployment.ArchiveOf(worker).ListDeadLettersAsync(null, 10, default)).Count == 1, "it is kept");
+        await Deployment.UntilAsync(async () => (await Deployment.ArchiveOf(worker).ListDeadLettersAsync(null, 10, true, default)).Count == 1, "it is kept");
         (await Deployment.ArchivedAsync(worker, "run")).Count.ShouldBe(2);
     }
 

@@ -1,6 +1,8 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using AsyncCheckpoints.Contracts;
+using AsyncCheckpoints.Reading;
 using AsyncCheckpoints.Worker.Storage;
 using Shouldly;
 using Xunit;
@@ -235,6 +237,29 @@ public abstract partial class ArchiveConformanceTests
     }
 
     [Fact]
+    public async Task ExecutionSearch_AnyPart_MatchesItLiterallyAndPages()
+    {
+        var sut = await CreateSut();
+        string[] executions = ["ab", "ba", "xaby", "x%y", "x_y", "aB", "é", "e\u0301", "x😀ab", "😀", "\\", "abab", "[ab]*", "z"];
+        await CommitAsync(sut, [.. executions.Select((e, i) => Make(e, "1", i + 1))]);
+
+        foreach (var (prefix, part) in from prefix in new[] { "", "x" } from part in executions.Append("no") select (prefix, part))
+        {
+            var expected = executions.Where(e => e.StartsWith(prefix, StringComparison.Ordinal) && e.Contains(part, StringComparison.Ordinal))
+                .Order(Comparer<string>.Create(ListPosition.CompareUtf8)).ToArray();
+            (await SearchAsync(sut, prefix, part, 100)).Found.ShouldBe(expected, $"'{part}' behind '{prefix}'");
+            (await SearchAsync(sut, prefix, part, 1)).Found.ShouldBe(expected, $"'{part}' behind '{prefix}', paged");
+        }
+    }
+
+    [Fact]
+    public Task ExecutionSearch_ManyExecutions_EachPageLooksAtABoundedNumber() => SearchManyAsync(12_000);
+
+    [Fact]
+    [Trait("Category", "Long")]
+    public Task ExecutionSearch_100000Executions_TakesMomentsPerPage() => SearchManyAsync(100_000);
+
+    [Fact]
     public async Task CheckpointJson_View_ShowsJsonAndNullForTheRest()
     {
         var sut = await CreateSut();
@@ -257,6 +282,39 @@ public abstract partial class ArchiveConformanceTests
             var value = await ExecuteAsync(string.Create(CultureInfo.InvariantCulture, $"SELECT {JsonPath("state")} FROM {{tables}}checkpoint_json WHERE checkpoint_id = '{i}'"));
             (value as string).ShouldBe(cases[i].Expected, $"case {i}");
         }
+    }
+
+    private async Task SearchManyAsync(int count)
+    {
+        var sut = await CreateSut();
+        foreach (var part in Enumerable.Range(0, count).Chunk(10_000))
+        {
+            await CommitAsync(sut, [.. part.Select(i => Make($"run-{i:000000}", "1", i + 1))]);
+        }
+
+        var watch = Stopwatch.StartNew();
+        var (found, pages) = await SearchAsync(sut, "", "999", 50);
+        Console.WriteLine($"{sut.Name}: {count} executions, {found.Count} found on {pages} pages in {watch.ElapsedMilliseconds} ms");
+
+        found.ShouldBe(Enumerable.Range(0, count).Select(i => $"run-{i:000000}").Where(id => id.Contains("999", StringComparison.Ordinal)));
+        pages.ShouldBeGreaterThanOrEqualTo(count / ExecutionSearch.MaxLooks);
+        (await SearchAsync(sut, "", "nobody", 50)).ShouldSatisfyAllConditions(
+            none => none.Found.ShouldBeEmpty(), none => none.Pages.ShouldBe((count / ExecutionSearch.MaxLooks) + 1));
+    }
+
+    private static async Task<(IReadOnlyList<string> Found, int Pages)> SearchAsync(ICheckpointArchive sut, string prefix, string part, int limit)
+    {
+        var (found, pages, after) = (new List<string>(), 0, (string?)null);
+        do
+        {
+            var hits = await ExecutionSearch.FindAsync((last, most) => sut.FindExecutionsAsync(prefix, last, most, default), part, after, limit);
+            hits.Ids.Count.ShouldBeLessThanOrEqualTo(limit);
+            found.AddRange(hits.Ids);
+            after = hits.End;
+            pages++;
+        }
+        while (after is not null);
+        return (found, pages);
     }
 
     /// <summary>SQL for the second element of member "a".</summary>

@@ -42,7 +42,7 @@ public abstract partial class ArchiveConformanceTests
 
         (await IdsAsync(a, All("e"))).ShouldBe("a");
         (await IdsAsync(b, All("e"))).ShouldBe("b");
-        (await b.ListDeadLettersAsync(null, 10, default)).ShouldBeEmpty();
+        (await b.ListDeadLettersAsync(null, 10, true, default)).ShouldBeEmpty();
         (await ClaimAllAsync(a)).Count.ShouldBe(1);
         (await ClaimAllAsync(b)).Count.ShouldBe(1);
         await DeleteAsync(a, new Tombstone("e", null, null, 9, false));

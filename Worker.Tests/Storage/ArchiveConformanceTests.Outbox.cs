@@ -144,14 +144,15 @@ public abstract partial class ArchiveConformanceTests
         (await sut.CommitAsync(new ArchiveBatch([Command("c", Make("e", "1", 1))], [a]), default)).Archived.ShouldBe(1);
         await sut.CommitAsync(new ArchiveBatch([], [b, a, b]), default);
 
-        var letters = await sut.ListDeadLettersAsync(null, 10, default);
+        var letters = await sut.ListDeadLettersAsync(null, 10, true, default);
 
         letters.Select(l => l.Letter.Id).ShouldBe(["b", "a"]);
         letters[1].Letter.ShouldSatisfyAllConditions(
             l => l.Reason.ShouldBe("broken\uFFFD \uFFFD"), l => l.ContentType.ShouldBe("text/plain"), l => l.ExecutionId.ShouldBe("e"), l => l.Body.ToArray().ShouldBe("body\0"u8.ToArray()));
         letters[0].Letter.ExecutionId.ShouldBeNull();
-        (await sut.ListDeadLettersAsync(letters[0].RowId, 10, default)).Select(l => l.Letter.Id).ShouldBe(["a"]);
-        (await sut.ListDeadLettersAsync(null, 1, default)).Select(l => l.Letter.Id).ShouldBe(["b"]);
+        (await sut.ListDeadLettersAsync(letters[0].RowId, 10, true, default)).Select(l => l.Letter.Id).ShouldBe(["a"]);
+        (await sut.ListDeadLettersAsync(null, 1, true, default)).Select(l => l.Letter.Id).ShouldBe(["b"]);
+        (await sut.ListDeadLettersAsync(null, 10, false, default)).Select(l => (l.BodyBytes, l.Letter.Body.Length)).ShouldBe([(0, 0), (5, 0)]);
     }
 
     [Fact]

@@ -276,7 +276,7 @@ public abstract partial class ArchiveConformanceTests : IAsyncLifetime
 
         (await FindAsync(sut, All("e"))).Items.ShouldBeEmpty();
         (await ClaimAllAsync(sut)).ShouldBeEmpty();
-        (await sut.ListDeadLettersAsync(null, 10, default)).ShouldBeEmpty();
+        (await sut.ListDeadLettersAsync(null, 10, true, default)).ShouldBeEmpty();
         (await sut.CommitAsync(batch with { DeadLetters = [] }, default)).ShouldBe(new ArchiveCommit(1, 0, 0));
     }
 

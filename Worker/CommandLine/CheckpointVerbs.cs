@@ -41,27 +41,23 @@ internal static class CheckpointVerbs
             }
         });
         var (url, json, prefix) = (SharedOptions.Url(), SharedOptions.Json(), SharedOptions.Prefix());
+        var contains = new Option<string?>("--contains") { Description = "Only executions with this in their id." };
         var ns = new Option<string?>("--namespace", "-n") { Description = "Only this namespace; all of them without." };
         var node = new Option<string?>("--node") { Description = "Only this step." };
         var metadata = new Option<string?>("--metadata") { Description = "Only with these members: a JSON object." };
         var limit = new Option<int>("--limit") { Description = "The most lines.", DefaultValueFactory = _ => 100 };
         var oldest = new Option<bool>("--oldest-first") { Description = "Oldest first." };
-        var command = new Command("list", "List an execution's checkpoints, newest first, or executions.") { execution, url, json, prefix, ns, node, metadata, limit, oldest };
+        var command = new Command("list", "List an execution's checkpoints, newest first, or executions.") { execution, url, json, prefix, contains, ns, node, metadata, limit, oldest };
         command.SetAction(async (result, cancellationToken) =>
         {
             using var worker = new WorkerClient(result.GetValue(url)!);
-            var page = Math.Clamp(result.GetValue(limit), 1, 1000);
-            var left = result.GetValue(limit);
+            var (most, isJson) = (result.GetValue(limit), result.GetValue(json));
             if (result.GetValue(execution) is not { } one)
             {
-                await foreach (var item in worker.ListAsync($"executions?limit={page}&prefix={Uri.EscapeDataString(result.GetValue(prefix) ?? "")}", "items", cancellationToken))
+                var ids = $"executions?prefix={Uri.EscapeDataString(result.GetValue(prefix) ?? "")}&contains={Uri.EscapeDataString(result.GetValue(contains) ?? "")}";
+                await foreach (var item in worker.ListAsync(ids, 1000, most, cancellationToken))
                 {
-                    if (left-- <= 0)
-                    {
-                        break;
-                    }
-
-                    if (result.GetValue(json))
+                    if (isJson)
                     {
                         Terminal.WriteJson(new { executionId = item.GetString() });
                     }
@@ -74,27 +70,13 @@ internal static class CheckpointVerbs
                 return ExitCodes.Done;
             }
 
-            var query = $"{WorkerClient.PathOf(one)}/checkpoints?limit={page}&order={(result.GetValue(oldest) ? "oldest" : "newest")}"
+            var query = $"{WorkerClient.PathOf(one)}/checkpoints?order={(result.GetValue(oldest) ? "oldest" : "newest")}"
                 + (result.GetValue(ns) is { } given ? $"&namespace={Uri.EscapeDataString(given)}" : "&allNamespaces=true")
                 + (result.GetValue(node) is { } step ? $"&node={Uri.EscapeDataString(step)}" : "")
                 + (result.GetValue(metadata) is { } filter ? $"&metadata={Uri.EscapeDataString(filter)}" : "");
-            await foreach (var item in worker.ListAsync(query, "items", cancellationToken))
+            await foreach (var item in worker.ListAsync(query, 1000, most, cancellationToken))
             {
-                if (left-- <= 0)
-                {
-                    break;
-                }
-
-                if (result.GetValue(json))
-                {
-                    Terminal.WriteJson(item);
-                }
-                else
-                {
-                    Terminal.WriteColumns(
-                        Terminal.Text(item, "id"), Terminal.Text(item, "namespace"), Terminal.Text(item, "sequence"), Terminal.Text(item, "node"),
-                        Terminal.Text(item, "parentId"), Terminal.Text(item, "createdAt"));
-                }
+                Terminal.Write(item, isJson, "id", "namespace", "sequence", "node", "parentId", "createdAt");
             }
 
             return ExitCodes.Done;

@@ -18,24 +18,9 @@ internal static class DeadLetterVerbs
         list.SetAction(async (result, cancellationToken) =>
         {
             using var worker = new WorkerClient(result.GetValue(url)!);
-            var left = result.GetValue(limit);
-            await foreach (var letter in worker.ListAsync($"dead-letters?limit={Math.Clamp(left, 1, 500)}", "items", cancellationToken))
+            await foreach (var letter in worker.ListAsync("dead-letters", 500, result.GetValue(limit), cancellationToken))
             {
-                if (left-- <= 0)
-                {
-                    break;
-                }
-
-                if (result.GetValue(json))
-                {
-                    Terminal.WriteJson(letter);
-                }
-                else
-                {
-                    Terminal.WriteColumns(
-                        Terminal.Text(letter, "id"), Terminal.Text(letter, "createdAt"), Terminal.Text(letter, "executionId"), Terminal.Text(letter, "bodyBytes"),
-                        Terminal.Text(letter, "reason"));
-                }
+                Terminal.Write(letter, result.GetValue(json), "id", "createdAt", "executionId", "bodyBytes", "reason");
             }
 
             return ExitCodes.Done;

@@ -101,15 +101,9 @@ internal static class JobVerbs
         list.SetAction(async (result, cancellationToken) =>
         {
             using var worker = new WorkerClient(result.GetValue(url)!);
-            var left = result.GetValue(limit);
-            var query = $"jobs?limit={Math.Clamp(left, 1, 1000)}{(result.GetValue(state) is { } only ? $"&state={only}" : "")}";
-            await foreach (var job in worker.ListAsync(query, "items", cancellationToken))
+            var query = result.GetValue(state) is { } only ? $"jobs?state={only}" : "jobs";
+            await foreach (var job in worker.ListAsync(query, 1000, result.GetValue(limit), cancellationToken))
             {
-                if (left-- <= 0)
-                {
-                    break;
-                }
-
                 JobWatch.Write(job, result.GetValue(json));
             }
 

@@ -17,7 +17,8 @@ internal static class JobWatch
     public static async Task<int> RunAsync(
         WorkerClient worker, string kind, object arguments, int? rate, bool detach, bool json, CancellationToken cancellationToken)
     {
-        var job = await worker.PostAsync("jobs", new { kind, arguments, itemsPerSecond = rate }, cancellationToken);
+        // Cancelled in the middle of this, it might leave a job that nobody knows of.
+        var job = await worker.PostAsync("jobs", new { kind, arguments, itemsPerSecond = rate }, CancellationToken.None);
         if (detach)
         {
             Write(job, json);
@@ -45,7 +46,7 @@ internal static class JobWatch
             throw;
         }
 
-        await foreach (var finding in worker.ListAsync($"jobs/{id}/findings?limit=1000", "items", cancellationToken))
+        await foreach (var finding in worker.ListAsync($"jobs/{id}/findings", 1000, int.MaxValue, cancellationToken))
         {
             if (json)
             {

@@ -26,6 +26,24 @@ internal static class Terminal
         Console.Out.WriteLine(string.Join('\t', texts));
     }
 
+    /// <summary>An item of a listing: a line of JSON, or of some of its members.</summary>
+    public static void Write(JsonElement item, bool isJson, params ReadOnlySpan<string> columns)
+    {
+        if (isJson)
+        {
+            WriteJson(item);
+            return;
+        }
+
+        var texts = new object?[columns.Length];
+        for (var i = 0; i < columns.Length; i++)
+        {
+            texts[i] = Text(item, columns[i]);
+        }
+
+        WriteColumns(texts);
+    }
+
     /// <summary>A text that cannot steer the terminal.</summary>
     public static string Clean(string text) => text.Any(char.IsControl) ? string.Concat(text.Select(c => char.IsControl(c) ? '\uFFFD' : c)) : text;
 

@@ -27,8 +27,8 @@ internal static class TransferVerbs
             {
                 await foreach (var id in ExecutionsAsync(worker, result.GetValue(execution), result.GetValue(prefix), cancellationToken))
                 {
-                    var path = $"{WorkerClient.PathOf(id)}/checkpoints?allNamespaces=true&order=oldest&includeState=true&limit=100";
-                    await foreach (var item in worker.ListAsync(path, "items", cancellationToken))
+                    var path = $"{WorkerClient.PathOf(id)}/checkpoints?allNamespaces=true&order=oldest&includeState=true";
+                    await foreach (var item in worker.ListAsync(path, 100, int.MaxValue, cancellationToken))
                     {
                         await output.WriteAsync(Encoding.UTF8.GetBytes(item.GetRawText() + "\n"), cancellationToken);
                         count++;
@@ -76,7 +76,7 @@ internal static class TransferVerbs
             yield break;
         }
 
-        await foreach (var item in worker.ListAsync($"executions?limit=1000&prefix={Uri.EscapeDataString(prefix ?? "")}", "items", cancellationToken))
+        await foreach (var item in worker.ListAsync($"executions?prefix={Uri.EscapeDataString(prefix ?? "")}", 1000, int.MaxValue, cancellationToken))
         {
             yield return item.GetString()!;
         }

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Headers;
+using System.Runtime.CompilerServices;
 using System.Text.Json;
 using AsyncCheckpoints.Worker.Http;
 
@@ -76,23 +77,29 @@ internal sealed class WorkerClient : IDisposable
         }
     }
 
-    /// <summary>All items of a listing, page by page.</summary>
+    /// <summary>The items of a listing, page by page.</summary>
+    /// <param name="path">Where, with the query.</param>
+    /// <param name="pageSize">The most on a page that the listing allows.</param>
+    /// <param name="most">The most items.</param>
+    /// <param name="cancellationToken">Stops it.</param>
     public async IAsyncEnumerable<JsonElement> ListAsync(
-        string path, string items, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+        string path, int pageSize, int most, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
+        var separator = path.Contains('?', StringComparison.Ordinal) ? '&' : '?';
         string? token = null;
-        do
+        for (var left = most; left > 0;)
         {
-            var separator = path.Contains('?', StringComparison.Ordinal) ? '&' : '?';
-            var page = await GetAsync(token is null ? path : $"{path}{separator}continuationToken={Uri.EscapeDataString(token)}", cancellationToken);
-            foreach (var item in page.GetProperty(items).EnumerateArray())
+            var next = token is null ? "" : $"&continuationToken={Uri.EscapeDataString(token)}";
+            var page = await GetAsync($"{path}{separator}limit={Math.Min(left, pageSize)}{next}", cancellationToken);
+            foreach (var item in page.GetProperty("items").EnumerateArray())
             {
                 yield return item;
+                left--;
             }
 
             token = page.GetProperty("continuationToken").GetString();
+            left = token is null ? 0 : left;
         }
-        while (token is not null);
     }
 
     public void Dispose() => _http.Dispose();

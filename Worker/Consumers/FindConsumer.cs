@@ -1,4 +1,5 @@
 using AsyncCheckpoints.Contracts;
+using AsyncCheckpoints.Reading;
 using AsyncCheckpoints.Saving;
 using AsyncCheckpoints.Worker.Archiving;
 using AsyncCheckpoints.Worker.Storage;
@@ -47,14 +48,28 @@ internal sealed class FindConsumer(ICheckpointArchive archive, ArchiveState stat
     {
         WireFormat.RequireReadable(request.SchemaVersion);
         CheckpointLimits.ValidateText(request.Prefix, nameof(request.Prefix), minimum: 0);
+        CheckpointLimits.ValidateText(request.Contains, nameof(request.Contains), minimum: 0);
         CheckpointLimits.ValidateText(request.After, nameof(request.After), minimum: 0);
         var limit = request.Limit is >= 1 and <= CheckpointQuery.MaxLimit
             ? request.Limit
             : throw new ArgumentException($"Limit is {request.Limit}; 1 to {CheckpointQuery.MaxLimit} are allowed.", nameof(context));
-        var found = await archive.FindExecutionsAsync(
-            request.Prefix, request.After.Length > 0 ? request.After : null, limit + 1, context.CancellationToken);
-        var answer = new ExecutionsFound { SchemaVersion = WireFormat.SchemaVersion, HasMore = found.Count > limit, SequenceNow = clock.Next() };
-        answer.ExecutionIds.AddRange(found.Take(limit));
+        var after = request.After.Length > 0 ? request.After : null;
+        ExecutionsFound answer;
+        if (request.Contains.Length > 0)
+        {
+            var hits = await ExecutionSearch.FindAsync(
+                (after, limit) => archive.FindExecutionsAsync(request.Prefix, after, limit, context.CancellationToken), request.Contains, after, limit);
+            answer = new ExecutionsFound { HasMore = hits.End is not null, LookedUpTo = hits.End ?? "" };
+            answer.ExecutionIds.AddRange(hits.Ids);
+        }
+        else
+        {
+            var found = await archive.FindExecutionsAsync(request.Prefix, after, limit + 1, context.CancellationToken);
+            answer = new ExecutionsFound { HasMore = found.Count > limit };
+            answer.ExecutionIds.AddRange(found.Take(limit));
+        }
+
+        (answer.SchemaVersion, answer.SequenceNow) = (WireFormat.SchemaVersion, clock.Next());
         return answer;
     });
 

@@ -1,4 +1,3 @@
-using System.ComponentModel.DataAnnotations;
 using Microsoft.Extensions.Options;
 
 namespace AsyncCheckpoints.Worker.Diagnostics;
@@ -11,19 +10,7 @@ internal sealed class OtlpOptionsValidator : IValidateOptions<OtlpOptions>
 
     public ValidateOptionsResult Validate(string? name, OtlpOptions options)
     {
-        var failures = new List<string>();
-        foreach (var property in typeof(OtlpOptions).GetProperties())
-        {
-            foreach (var range in property.GetCustomAttributes(typeof(RangeAttribute), inherit: false).Cast<RangeAttribute>())
-            {
-                var value = property.GetValue(options);
-                if (!range.IsValid(value))
-                {
-                    failures.Add($"Otlp:{property.Name} is {value}; {range.Minimum} to {range.Maximum} is allowed.");
-                }
-            }
-        }
-
+        var failures = OptionRanges.Check("Otlp", options).ToList();
         if (!string.IsNullOrEmpty(options.Endpoint) && !(Uri.TryCreate(options.Endpoint, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https"))
         {
             failures.Add("Otlp:Endpoint is not an address such as http://127.0.0.1:4318.");

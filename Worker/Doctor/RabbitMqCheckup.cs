@@ -22,7 +22,17 @@ internal static class RabbitMqCheckup
         findings.Add(Version.TryParse(text.Split('-', '+')[0], out var version) && version >= Oldest
             ? new Finding(Severity.Ok, Part, "version", text)
             : new Finding(Severity.Error, Part, "version", $"{text}; {Oldest} is the oldest that works.", "Upgrade it."));
-        if (!await ExistsAsync(connection, names.Commands, cancellationToken))
+        if (await CountAsync(connection, names.DeadCommands, cancellationToken) is > 0 and var dead)
+        {
+            findings.Add(new Finding(
+                Severity.Warning,
+                Part,
+                "dead-commands",
+                $"'{names.DeadCommands}' holds {dead} messages that were delivered too often.",
+                $"Look why workers could not keep them, then move them back to '{names.Commands}' (what was archived already has no effect), or purge the queue."));
+        }
+
+        if (await CountAsync(connection, names.Commands, cancellationToken) is null)
         {
             findings.Add(new Finding(Severity.Ok, Part, "queue", $"'{names.Commands}' does not exist yet; the first client or worker makes it."));
             return findings;
@@ -41,17 +51,17 @@ internal static class RabbitMqCheckup
         return findings;
     }
 
-    private static async Task<bool> ExistsAsync(IConnection connection, string queue, CancellationToken cancellationToken)
+    /// <summary>How many messages a queue has; null: there is no such queue.</summary>
+    private static async Task<uint?> CountAsync(IConnection connection, string queue, CancellationToken cancellationToken)
     {
         await using var channel = await connection.CreateChannelAsync(cancellationToken: cancellationToken);
         try
         {
-            await channel.QueueDeclarePassiveAsync(queue, cancellationToken);
-            return true;
+            return (await channel.QueueDeclarePassiveAsync(queue, cancellationToken)).MessageCount;
         }
         catch (OperationInterruptedException e) when (e.ShutdownReason is { ReplyCode: 404 })
         {
-            return false;
+            return null;
         }
     }
 

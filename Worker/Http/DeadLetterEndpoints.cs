@@ -15,7 +15,7 @@ internal static class DeadLetterEndpoints
         var query = new ApiQuery(context, "limit", "continuationToken");
         var limit = (int)(query.Number("limit", 1, MaxLimit) ?? DefaultLimit);
         var letters = await context.RequestServices.GetRequiredService<ICheckpointArchive>()
-            .ListDeadLettersAsync(query.Number("continuationToken", 1), limit, context.RequestAborted);
+            .ListDeadLettersAsync(query.Number("continuationToken", 1), limit, includeBodies: false, context.RequestAborted);
         var items = new DeadLetterItems(
             [.. letters.Select(letter => new DeadLetterItem(letter, includeBody: false))],
             letters.Count == limit ? letters[^1].RowId.ToString(CultureInfo.InvariantCulture) : null);
@@ -34,7 +34,8 @@ internal static class DeadLetterEndpoints
     {
         _ = new ApiQuery(context);
         var letter = await LoadAsync(context);
-        var reason = await context.RequestServices.GetRequiredService<DeadLetterRetry>().TryAsync(letter, context.RequestAborted);
+        var staying = await context.RequestServices.GetRequiredService<DeadLetterRetry>().TryAsync([letter], context.RequestAborted);
+        var reason = staying.GetValueOrDefault(letter.RowId);
         await AuditAsync(context, "dead-letter.retry", letter, reason ?? "archived");
         if (reason is not null)
         {
@@ -48,7 +49,7 @@ internal static class DeadLetterEndpoints
     {
         _ = new ApiQuery(context);
         var letter = await LoadAsync(context);
-        await JobEndpoints.StoreOf(context).RemoveDeadLetterAsync(letter.RowId, context.RequestAborted);
+        await JobEndpoints.StoreOf(context).RemoveDeadLettersAsync([letter.RowId], context.RequestAborted);
         await AuditAsync(context, "dead-letter.discard", letter, letter.Letter.Reason);
         context.Response.StatusCode = StatusCodes.Status204NoContent;
     }

@@ -39,11 +39,12 @@ internal static class ListEndpoints
 
     public static async Task ListExecutionsAsync(HttpContext context, ICheckpointClient client)
     {
-        var query = new ApiQuery(context, "prefix", "limit", "continuationToken");
+        var query = new ApiQuery(context, "prefix", "contains", "limit", "continuationToken");
         var page = await client.ListExecutionsAsync(
             query.Text("prefix") ?? "",
             (int)(query.Number("limit", 1, CheckpointQuery.MaxLimit) ?? DefaultLimit),
             query.Text("continuationToken"),
+            query.Text("contains") ?? "",
             context.RequestAborted);
         await context.Response.WriteAsJsonAsync(page, ApiJson.Default.ExecutionPage, cancellationToken: context.RequestAborted);
     }

@@ -63,7 +63,7 @@ internal sealed record DeadLetterItem(
 {
     public DeadLetterItem(StoredDeadLetter l, bool includeBody)
         : this(
-            l.RowId, l.Letter.Id, l.Letter.Reason, l.Letter.ContentType, l.Letter.ExecutionId, l.Letter.Body.Length, l.CreatedAt, includeBody ? (ReadOnlyMemory<byte>?)l.Letter.Body : null)
+            l.RowId, l.Letter.Id, l.Letter.Reason, l.Letter.ContentType, l.Letter.ExecutionId, l.BodyBytes, l.CreatedAt, includeBody ? (ReadOnlyMemory<byte>?)l.Letter.Body : null)
     {
     }
 }

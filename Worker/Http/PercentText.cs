@@ -36,7 +36,8 @@ internal static class PercentText
                     throw new ArgumentException($"{what} has a '%' at position {i} without two hexadecimal digits; a literal one is written %25.", what);
                 }
 
-                bytes[length++] = value;
+                // No database takes it, and no text here has it.
+                bytes[length++] = value != 0 ? value : throw new ArgumentException($"{what} has %00 at position {i}; U+0000 is not allowed.", what);
                 i += 2;
             }
             else

@@ -1,4 +1,3 @@
-using System.ComponentModel.DataAnnotations;
 using System.Text.RegularExpressions;
 using Microsoft.Extensions.Options;
 
@@ -9,18 +8,7 @@ internal sealed partial class JobOptionsValidator : IValidateOptions<JobOptions>
 {
     public ValidateOptionsResult Validate(string? name, JobOptions options)
     {
-        var failures = new List<string>();
-        foreach (var property in typeof(JobOptions).GetProperties())
-        {
-            foreach (var range in property.GetCustomAttributes(typeof(RangeAttribute), inherit: false).Cast<RangeAttribute>())
-            {
-                if (property.GetValue(options) is var value && !range.IsValid(value))
-                {
-                    failures.Add($"Jobs:{property.Name} is {value}; {range.Minimum} to {range.Maximum} is allowed.");
-                }
-            }
-        }
-
+        var failures = OptionRanges.Check("Jobs", options).ToList();
         foreach (var (key, source) in options.Sources)
         {
             Validate($"Jobs:Sources:{key}", source, failures);
@@ -34,6 +22,7 @@ internal sealed partial class JobOptionsValidator : IValidateOptions<JobOptions>
         if (source.Kind == JobSourceKind.None)
         {
             failures.Add($"{path}:Kind is not set; {string.Join(", ", Enum.GetNames<JobSourceKind>().Skip(1))} are allowed.");
+            return;
         }
 
         var isPath = source.Kind is JobSourceKind.Sqlite or JobSourceKind.LangGraphGoSqlite or JobSourceKind.LangGraphGoFiles;

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using AsyncCheckpoints.Contracts;
 using AsyncCheckpoints.Worker.Storage;
 using Microsoft.Extensions.Options;
 
@@ -27,6 +28,11 @@ internal sealed class JobStarter(
         Require(request.ItemsPerSecond is null or (>= 1 and <= 1_000_000), nameof(request.ItemsPerSecond), request.ItemsPerSecond, "1 to 1000000");
         Require(request.Priority is >= -1000 and <= 1000, nameof(request.Priority), request.Priority, "-1000 to 1000");
         Require(request.MaxAttempts is null or (>= 1 and <= 1000), nameof(request.MaxAttempts), request.MaxAttempts, "1 to 1000");
+        if (request.UniqueKey is { } key)
+        {
+            CheckpointLimits.ValidateId(key, nameof(request.UniqueKey));
+        }
+
         var now = time.GetUtcNow();
         var delay = request.ScheduledAt is { } moment && moment > now ? moment - now : TimeSpan.Zero;
         var job = new NewJob(

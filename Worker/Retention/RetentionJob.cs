@@ -46,9 +46,9 @@ internal sealed class RetentionJob(ICheckpointArchive archive, IOptions<Retentio
         await using var source = new ArchiveSource(archive, isOwned: false);
         var scope = new ScanArguments { ExecutionPrefix = arguments.ExecutionPrefix ?? "" };
         var cursor = JobJson.Read<RetentionCursor>(context.Cursor);
-        var total = cursor is null ? await source.CountAsync(scope.Prefix(), cancellationToken) : null;
+        var total = cursor is null ? await source.CountAsync(scope, cancellationToken) : null;
         var (done, gone, executions) = (0, 0, 0);
-        await foreach (var execution in ExecutionsAsync(source, scope, cursor, cancellationToken))
+        await foreach (var execution in SourceScan.ExecutionsAsync(source, scope, cursor?.Execution, cursor is { Position: not null }, cancellationToken))
         {
             executions++;
             if (rules.Of(execution) is { } rule)
@@ -82,20 +82,6 @@ internal sealed class RetentionJob(ICheckpointArchive archive, IOptions<Retentio
             Total = total,
             Counts = [(arguments.DryRun ? "wouldDelete" : "deleted", gone)],
         };
-    }
-
-    private static async IAsyncEnumerable<string> ExecutionsAsync(
-        ArchiveSource source, ScanArguments scope, RetentionCursor? from, [EnumeratorCancellation] CancellationToken cancellationToken)
-    {
-        if (from is { Position: not null })
-        {
-            yield return from.Execution;
-        }
-
-        await foreach (var execution in SourceScan.ExecutionsAsync(source, scope, from?.Execution, cancellationToken))
-        {
-            yield return execution;
-        }
     }
 
     // Newest first: how many of each namespace came before is all that a rule has to know.

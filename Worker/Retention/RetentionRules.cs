@@ -29,6 +29,11 @@ internal sealed class RetentionRules
                 yield return $"{path}:{i}:Executions has {rule.Executions?.Length ?? 0} characters; 1 to 256 are allowed.";
             }
 
+            if (rule.Executions?.Any(char.IsControl) is true)
+            {
+                yield return $"{path}:{i}:Executions has a control character; none is allowed.";
+            }
+
             if (rule.MaxAge is { } age && age <= TimeSpan.Zero)
             {
                 yield return $"{path}:{i}:MaxAge is {age}; more than 00:00:00 is allowed.";

@@ -40,7 +40,8 @@ internal sealed record DeadLetter(string Id, string Reason, string ContentType, 
 /// <param name="RowId">Its place in the table.</param>
 /// <param name="Letter">The letter.</param>
 /// <param name="CreatedAt">When it was put there.</param>
-internal sealed record StoredDeadLetter(long RowId, DeadLetter Letter, DateTimeOffset CreatedAt);
+/// <param name="BodyBytes">The size of its body, also where the body was left out.</param>
+internal sealed record StoredDeadLetter(long RowId, DeadLetter Letter, DateTimeOffset CreatedAt, int BodyBytes);
 
 /// <summary>What a transaction did.</summary>
 /// <param name="Archived">Checkpoints inserted or replaced.</param>

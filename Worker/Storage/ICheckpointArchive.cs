@@ -59,8 +59,8 @@ internal interface ICheckpointArchive
     /// <summary>How many outbox entries wait, and since when the oldest.</summary>
     Task<OutboxStats> GetOutboxStatsAsync(CancellationToken cancellationToken);
 
-    /// <summary>The newest dead letters, from behind an id (descending).</summary>
-    Task<IReadOnlyList<StoredDeadLetter>> ListDeadLettersAsync(long? beforeId, int limit, CancellationToken cancellationToken);
+    /// <summary>The newest dead letters, from behind an id (descending). Without their bodies, these are empty.</summary>
+    Task<IReadOnlyList<StoredDeadLetter>> ListDeadLettersAsync(long? beforeId, int limit, bool includeBodies, CancellationToken cancellationToken);
 
     /// <summary>
     /// Removes what has served: inbox rows, delivered outbox rows and tombstones older than their retention, in small

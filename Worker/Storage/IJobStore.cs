@@ -42,6 +42,9 @@ internal interface IJobStore
     /// <summary>Removes ended jobs with their findings.</summary>
     Task<int> PurgeJobsAsync(DateTimeOffset endedBefore, int batchSize, CancellationToken cancellationToken);
 
+    /// <summary>How many checkpoints an execution has.</summary>
+    Task<long> CountCheckpointsOfAsync(string executionId, CancellationToken cancellationToken);
+
     /// <summary>How many checkpoints the executions of a prefix have; an estimate where counting takes long.</summary>
     Task<long> CountCheckpointsAsync(string prefix, CancellationToken cancellationToken);
 
@@ -51,11 +54,15 @@ internal interface IJobStore
     /// <summary>One dead letter.</summary>
     Task<StoredDeadLetter?> GetDeadLetterAsync(long rowId, CancellationToken cancellationToken);
 
-    /// <summary>Dead letters in the order of their rows, from behind one.</summary>
-    Task<IReadOnlyList<StoredDeadLetter>> ListDeadLettersAfterAsync(long afterId, int limit, CancellationToken cancellationToken);
+    /// <summary>
+    /// Dead letters in the order of their rows, from behind one, until their bodies exceed so many bytes together (there is
+    /// at least one).
+    /// </summary>
+    Task<IReadOnlyList<StoredDeadLetter>> ListDeadLettersAfterAsync(long afterId, int limit, long maxBytes, CancellationToken cancellationToken);
 
-    /// <summary>Removes a dead letter; false when there is none.</summary>
-    Task<bool> RemoveDeadLetterAsync(long rowId, CancellationToken cancellationToken);
+    /// <summary>Removes dead letters in one transaction; what is not there is no error.</summary>
+    /// <returns>How many there were.</returns>
+    Task<int> RemoveDeadLettersAsync(IReadOnlyCollection<long> rowIds, CancellationToken cancellationToken);
 
     /// <summary>
     /// Takes what was deleted off the disk, where the store's files are its own: SQLite overwrites it and empties its log.

@@ -63,9 +63,9 @@ internal sealed class HttpCheckpointClient(HttpClient http) : ICheckpointClient
     }
 
     public async Task<ExecutionPage> ListExecutionsAsync(
-        string prefix = "", int limit = 100, string? continuationToken = null, CancellationToken cancellationToken = default)
+        string prefix = "", int limit = 100, string? continuationToken = null, string contains = "", CancellationToken cancellationToken = default)
     {
-        var query = Query(("prefix", prefix), ("limit", limit.ToString(CultureInfo.InvariantCulture)), ("continuationToken", continuationToken));
+        var query = Query(("prefix", prefix), ("contains", contains), ("limit", limit.ToString(CultureInfo.InvariantCulture)), ("continuationToken", continuationToken));
         var page = (await GetAsync($"/executions{query}", cancellationToken))!.Value;
         return new ExecutionPage(
             [.. page.GetProperty("items").EnumerateArray().Select(e => e.GetString()!)], page.GetProperty("continuationToken").GetString());

@@ -5,10 +5,14 @@ import { execution } from './execution.js';
 
 const perPage = 50;
 
+// A search anywhere in the id has no index: each request looks at some 10,000 ids, and so many of them are made for a page.
+const requestsPerPage = 20;
+
 const addressOf = params => `#/executions?${params}`;
 
 export function executions(root, params) {
   const input = el('input', { id: 'prefix', type: 'search', autocomplete: 'off', spellcheck: 'false', maxlength: 256, placeholder: 'run-' });
+  const anywhere = el('input', { id: 'anywhere', type: 'checkbox', onchange: search });
   const list = el('ul', { class: 'ids' });
   const empty = el('p', { class: 'empty', hidden: true });
   const previous = button('Previous', () => show(pages.slice(0, -1)), { disabled: true });
@@ -16,7 +20,8 @@ export function executions(root, params) {
   const browser = el('section', { class: 'browser card', 'aria-label': 'Search' },
     el('form', { role: 'search', onsubmit: event => { event.preventDefault(); search(); } },
       el('label', { for: 'prefix' }, 'Id starts with'),
-      el('div', { class: 'field' }, input, el('button', {}, 'Search'))),
+      el('div', { class: 'field' }, input, el('button', {}, 'Search')),
+      el('div', { class: 'labelled check' }, el('label', { for: 'anywhere' }, 'Or has this anywhere in it'), anywhere)),
     list, empty, el('div', { class: 'pager' }, previous, next));
   const detail = el('section', { class: 'execution', 'aria-label': 'Execution' });
   const split = el('div', { class: 'split' }, browser, detail);
@@ -42,19 +47,37 @@ export function executions(root, params) {
   async function show(newPages) {
     searching.abort();
     searching = new AbortController();
-    const prefix = input.value;
-    const page = await call('GET', '/executions', {
-      query: { prefix, limit: perPage, continuationToken: newPages.at(-1) }, signal: searching.signal,
-    });
+    const text = input.value;
+    const isAnywhere = anywhere.checked && text !== '';
+    const { items, end } = await find(isAnywhere ? { contains: text } : { prefix: text }, newPages.at(-1), searching.signal);
     pages = newPages;
-    token = page.continuationToken ?? null;
-    list.replaceChildren(...page.items.map(item => el('li', {}, el('a', { href: addressOf(new URLSearchParams({ execution: item })) }, id(item)))));
+    token = end;
+    list.replaceChildren(...items.map(item => el('li', {}, el('a', { href: addressOf(new URLSearchParams({ execution: item })) }, id(item)))));
     mark();
-    empty.hidden = page.items.length > 0;
-    empty.textContent = prefix === '' ? 'There is no execution yet.' : 'No execution starts with this.';
+    empty.hidden = items.length > 0;
+    empty.textContent = text === '' ? 'There is no execution yet.'
+      : !isAnywhere ? 'No execution starts with this.'
+      : token === null ? 'No execution has this in its id.' : 'None so far. Next looks further.';
     previous.disabled = pages.length === 1;
     next.disabled = token === null;
-    say(`${page.items.length} executions${token === null ? '' : ', and more on the next page'}.`);
+    const more = token === null ? '' : items.length < perPage ? ', and more ids to look at on the next page' : ', and more on the next page';
+    say(`${items.length} executions${more}.`);
+  }
+
+  /** A page of executions. A search may find few of them at a time, or none. */
+  async function find(filter, start, signal) {
+    const items = [];
+    let end = start;
+    for (let requests = 0; requests < requestsPerPage && items.length < perPage; requests++) {
+      if (requests === 1) say('Searching…');
+      const page = await call('GET', '/executions', {
+        query: { ...filter, limit: perPage - items.length, continuationToken: end }, signal,
+      });
+      items.push(...page.items);
+      end = page.continuationToken ?? null;
+      if (end === null) break;
+    }
+    return { items, end };
   }
 
   function mark() {

@@ -1,4 +1,3 @@
-using System.ComponentModel.DataAnnotations;
 using Microsoft.Extensions.Options;
 
 namespace AsyncCheckpoints.Worker.Http.Access;
@@ -14,19 +13,7 @@ internal sealed class ApiOptionsValidator : IValidateOptions<ApiOptions>
 
     public ValidateOptionsResult Validate(string? name, ApiOptions options)
     {
-        var failures = new List<string>();
-        foreach (var property in typeof(ApiOptions).GetProperties())
-        {
-            foreach (var range in property.GetCustomAttributes(typeof(RangeAttribute), inherit: false).Cast<RangeAttribute>())
-            {
-                var value = property.GetValue(options);
-                if (!range.IsValid(value))
-                {
-                    failures.Add($"Worker:Http:{property.Name} is {value}; {range.Minimum} to {range.Maximum} is allowed.");
-                }
-            }
-        }
-
+        var failures = OptionRanges.Check("Worker:Http", options).ToList();
         var hashes = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
         foreach (var (key, value) in options.ApiKeys)
         {

@@ -51,7 +51,7 @@ internal sealed class BackfillJob(SourceFactory sources, JobFiles files, Archive
         JobContext context, BackfillArguments arguments, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await using var source = sources.Open(arguments.Source!);
-        var total = context.Cursor is null && !arguments.HasInnerFilter() ? await source.CountAsync(arguments.Prefix(), cancellationToken) : null;
+        var total = context.Cursor is null ? await source.CountAsync(arguments, cancellationToken) : null;
         var cursor = context.Cursor;
         if (!arguments.HasInnerFilter() && (cursor is null || cursor.StartsWith(TombstonePhase, StringComparison.Ordinal)))
         {

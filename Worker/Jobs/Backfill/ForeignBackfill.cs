@@ -24,7 +24,7 @@ internal sealed class ForeignBackfill(SourceFactory sources, ICheckpointArchive 
     {
         await using var store = await sources.OpenForeignAsync(arguments.Source!, cancellationToken);
         var from = JobJson.Read<ForeignCursor>(context.Cursor);
-        var total = from is null ? await store.CountAsync(arguments.Prefix(), cancellationToken) : null;
+        var total = from is null && arguments.Execution is null ? await store.CountAsync(arguments.Prefix(), cancellationToken) : null;
         var batch = new Batch();
         await foreach (var execution in ExecutionsAsync(store, arguments, from, cancellationToken))
         {

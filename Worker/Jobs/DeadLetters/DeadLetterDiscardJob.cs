@@ -1,3 +1,4 @@
+using System.Collections.ObjectModel;
 using AsyncCheckpoints.Worker.Storage;
 
 namespace AsyncCheckpoints.Worker.Jobs.DeadLetters;
@@ -11,9 +12,9 @@ internal sealed class DeadLetterDiscardJob(IJobStore store) : DeadLetterJob(stor
 
     protected override string Past => "discarded";
 
-    protected override async Task<string?> HandleAsync(StoredDeadLetter letter, CancellationToken cancellationToken)
+    protected override async Task<IReadOnlyDictionary<long, string>> HandleAsync(IReadOnlyList<StoredDeadLetter> letters, CancellationToken cancellationToken)
     {
-        await _store.RemoveDeadLetterAsync(letter.RowId, cancellationToken);
-        return null;
+        await _store.RemoveDeadLettersAsync([.. letters.Select(letter => letter.RowId)], cancellationToken);
+        return ReadOnlyDictionary<long, string>.Empty;
     }
 }

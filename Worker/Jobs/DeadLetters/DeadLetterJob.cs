@@ -1,3 +1,4 @@
+using System.Collections.ObjectModel;
 using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
@@ -9,7 +10,8 @@ namespace AsyncCheckpoints.Worker.Jobs.DeadLetters;
 /// <summary>Retries dead letters, or discards them, from the oldest on. What cannot be retried stays, and is a finding.</summary>
 internal abstract class DeadLetterJob(IJobStore store) : IJobKind
 {
-    private const int PageSize = 100;
+    // Their bodies are in memory together.
+    private const long MaxPageBytes = 16 * 1024 * 1024;
 
     public abstract string Kind { get; }
 
@@ -21,6 +23,7 @@ internal abstract class DeadLetterJob(IJobStore store) : IJobKind
             throw new ArgumentException("Arguments choose no dead letter; ids, reason, execution or all are allowed.", nameof(arguments));
         }
 
+        CheckpointLimits.ValidateText(parsed.Reason ?? "", nameof(parsed.Reason), minimum: 0);
         if (parsed.Execution is { } execution)
         {
             CheckpointLimits.ValidateId(execution, nameof(parsed.Execution));
@@ -31,41 +34,18 @@ internal abstract class DeadLetterJob(IJobStore store) : IJobKind
     {
         var arguments = JobJson.Arguments<DeadLetterArguments>(context.Arguments);
         var last = context.Cursor is { } cursor ? long.Parse(cursor, CultureInfo.InvariantCulture) : 0;
-        var total = context.Cursor is null ? arguments.Ids?.Count ?? (await store.GetStatsAsync(cancellationToken)).DeadLetters : (long?)null;
-        while (true)
+        var total = context.Cursor is null ? arguments.Ids?.Distinct().Count() ?? (await store.GetStatsAsync(cancellationToken)).DeadLetters : (long?)null;
+        var ids = arguments.Ids?.ToHashSet();
+        while (await store.ListDeadLettersAfterAsync(last, context.BatchSize, MaxPageBytes, cancellationToken) is { Count: > 0 } page)
         {
-            var page = await store.ListDeadLettersAfterAsync(last, Math.Min(PageSize, context.BatchSize), cancellationToken);
-            if (page.Count == 0)
-            {
-                yield break;
-            }
-
-            var (passed, handled, findings) = (0, 0, new List<JobFinding>());
-            foreach (var letter in page)
-            {
-                last = letter.RowId;
-                if (!IsWanted(arguments, letter))
-                {
-                    passed += arguments.Ids is null ? 1 : 0;
-                    continue;
-                }
-
-                passed++;
-                if (await HandleAsync(letter, cancellationToken) is { } reason)
-                {
-                    findings.Add(new JobFinding("stays", $"{letter.RowId}", reason));
-                }
-                else
-                {
-                    handled++;
-                }
-            }
-
-            yield return new JobStep(last.ToString(CultureInfo.InvariantCulture), passed)
+            last = page[^1].RowId;
+            var wanted = page.Where(letter => IsWanted(arguments, ids, letter)).ToList();
+            var staying = wanted.Count > 0 ? await HandleAsync(wanted, cancellationToken) : ReadOnlyDictionary<long, string>.Empty;
+            yield return new JobStep(last.ToString(CultureInfo.InvariantCulture), ids is null ? page.Count : wanted.Count)
             {
                 Total = total,
-                Counts = [(Past, handled), ("stays", findings.Count)],
-                Findings = findings,
+                Counts = [(Past, wanted.Count - staying.Count), ("stays", staying.Count)],
+                Findings = [.. staying.OrderBy(letter => letter.Key).Select(letter => new JobFinding("stays", $"{letter.Key}", letter.Value))],
             };
         }
     }
@@ -73,12 +53,14 @@ internal abstract class DeadLetterJob(IJobStore store) : IJobKind
     /// <summary>What has been done to a letter.</summary>
     protected abstract string Past { get; }
 
-    /// <summary>Handles one.</summary>
-    /// <returns>Why it stays; null when it is gone.</returns>
-    protected abstract Task<string?> HandleAsync(StoredDeadLetter letter, CancellationToken cancellationToken);
+    /// <summary>Handles some.</summary>
+    /// <param name="letters">The letters, by row.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    /// <returns>By row, why a letter stays.</returns>
+    protected abstract Task<IReadOnlyDictionary<long, string>> HandleAsync(IReadOnlyList<StoredDeadLetter> letters, CancellationToken cancellationToken);
 
-    private static bool IsWanted(DeadLetterArguments arguments, StoredDeadLetter letter) =>
-        (arguments.Ids is null || arguments.Ids.Contains(letter.RowId))
+    private static bool IsWanted(DeadLetterArguments arguments, HashSet<long>? ids, StoredDeadLetter letter) =>
+        (ids is null || ids.Contains(letter.RowId))
         && (arguments.Reason is null || letter.Letter.Reason.Contains(arguments.Reason, StringComparison.OrdinalIgnoreCase))
         && (arguments.Execution is null || letter.Letter.ExecutionId == arguments.Execution);
 }

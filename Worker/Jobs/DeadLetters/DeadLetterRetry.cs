@@ -1,3 +1,4 @@
+using AsyncCheckpoints.Caching;
 using AsyncCheckpoints.Contracts;
 using AsyncCheckpoints.Saving;
 using AsyncCheckpoints.Worker.Archiving;
@@ -8,44 +9,47 @@ using WireFormat = AsyncCheckpoints.Contracts.WireFormat;
 namespace AsyncCheckpoints.Worker.Jobs.DeadLetters;
 
 /// <summary>
-/// Tries a dead letter again: straight into the archive, and only then is the letter removed. Killed in between, it is
-/// archived a second time, which its sequence and its command's id make harmless.
+/// Tries dead letters again: straight into the archive, and only then are the letters removed. Killed in between, they are
+/// archived a second time, which their sequences and their commands' ids make harmless.
 /// </summary>
 internal sealed class DeadLetterRetry(ICheckpointArchive archive, IJobStore store, CommandReader reader, CacheLink cache)
 {
-    /// <summary>Tries one.</summary>
-    /// <param name="letter">The letter.</param>
+    /// <summary>Tries some, in one transaction unless the archive refuses one of them.</summary>
+    /// <param name="letters">The letters.</param>
     /// <param name="cancellationToken">Stops it.</param>
-    /// <returns>Why it stays a dead letter; null when it is archived and removed.</returns>
-    public async Task<string?> TryAsync(StoredDeadLetter letter, CancellationToken cancellationToken)
+    /// <returns>By row, why a letter stays a dead letter; those that are archived and removed are not in it.</returns>
+    public async Task<IReadOnlyDictionary<long, string>> TryAsync(IReadOnlyList<StoredDeadLetter> letters, CancellationToken cancellationToken)
     {
-        IncomingCommands commands;
+        var staying = new Dictionary<long, string>();
+        var readable = new List<(long RowId, IncomingCommands Commands)>(letters.Count);
+        foreach (var letter in letters)
+        {
+            if (TryRead(letter.Letter, out var commands) is { } reason)
+            {
+                staying.Add(letter.RowId, reason);
+            }
+            else
+            {
+                readable.Add((letter.RowId, commands!));
+            }
+        }
+
+        await ArchiveAsync(readable, staying, cancellationToken);
+        return staying;
+    }
+
+    private string? TryRead(DeadLetter letter, out IncomingCommands? commands)
+    {
         try
         {
-            commands = reader.Read(MessageOf(letter.Letter));
+            commands = reader.Read(MessageOf(letter));
+            return commands.DeadLetters is [var still, ..] ? still.Reason : null;
         }
         catch (Exception e) when (e is CheckpointFormatException or InvalidProtocolBufferException)
         {
+            commands = null;
             return e.Message;
         }
-
-        if (commands.DeadLetters is [var still, ..])
-        {
-            return still.Reason;
-        }
-
-        try
-        {
-            await archive.CommitAsync(new ArchiveBatch([commands.Command], []), cancellationToken);
-        }
-        catch (Exception e) when (!TransientErrors.IsTransient(e))
-        {
-            return e.Message;
-        }
-
-        await store.RemoveDeadLetterAsync(letter.RowId, cancellationToken);
-        await SettleAsync(commands, cancellationToken);
-        return null;
     }
 
     private static CheckpointCommands MessageOf(DeadLetter letter)
@@ -73,19 +77,51 @@ internal sealed class DeadLetterRetry(ICheckpointArchive archive, IJobStore stor
         throw new CheckpointFormatException($"A message of content type '{letter.ContentType}' cannot be sent again.");
     }
 
-    // The rescuer meets what is left.
-    private async Task SettleAsync(IncomingCommands commands, CancellationToken cancellationToken)
+    /// <summary>Archives letters together; where the archive refuses them, halves of them, until the one to blame stands alone.</summary>
+    private async Task ArchiveAsync(
+        List<(long RowId, IncomingCommands Commands)> letters, Dictionary<long, string> staying, CancellationToken cancellationToken)
     {
-        if (commands.Marks.Count > 0)
+        if (letters.Count == 0)
         {
-            try
+            return;
+        }
+
+        try
+        {
+            await archive.CommitAsync(new ArchiveBatch([.. letters.Select(letter => letter.Commands.Command)], []), cancellationToken);
+        }
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested && !TransientErrors.IsTransient(e))
+        {
+            if (letters is [var only])
             {
-                await cache.CallAsync(static (cache, marks, cancellationToken) => cache.SettleAsync(marks, cancellationToken), commands.Marks, cancellationToken);
-            }
-            catch (CheckpointUnavailableException)
-            {
+                staying.Add(only.RowId, e.Message);
                 return;
             }
+
+            var half = letters.Count / 2;
+            await ArchiveAsync(letters[..half], staying, cancellationToken);
+            await ArchiveAsync(letters[half..], staying, cancellationToken);
+            return;
+        }
+
+        await store.RemoveDeadLettersAsync([.. letters.Select(letter => letter.RowId)], cancellationToken);
+        await SettleAsync([.. letters.SelectMany(letter => letter.Commands.Marks)], cancellationToken);
+    }
+
+    private async Task SettleAsync(List<PendingMark> marks, CancellationToken cancellationToken)
+    {
+        if (marks.Count == 0)
+        {
+            return;
+        }
+
+        try
+        {
+            await cache.CallAsync(static (cache, marks, cancellationToken) => cache.SettleAsync(marks, cancellationToken), marks, cancellationToken);
+        }
+        catch (CheckpointUnavailableException)
+        {
+            // The rescuer meets what is left.
         }
     }
 }

@@ -9,5 +9,6 @@ internal sealed class DeadLetterRetryJob(IJobStore store, DeadLetterRetry retry)
 
     protected override string Past => "retried";
 
-    protected override Task<string?> HandleAsync(StoredDeadLetter letter, CancellationToken cancellationToken) => retry.TryAsync(letter, cancellationToken);
+    protected override Task<IReadOnlyDictionary<long, string>> HandleAsync(IReadOnlyList<StoredDeadLetter> letters, CancellationToken cancellationToken) =>
+        retry.TryAsync(letters, cancellationToken);
 }

@@ -22,7 +22,7 @@ internal sealed class EraseJob(
     IQueueDepth queue) : IJobKind
 {
     private const int MaxExecutionsInStep = 1000;
-    private const int LetterPageSize = 100;
+    private const long MaxLetterBytes = 16 * 1024 * 1024;
 
     // Deletions that wait at the same time share messages and transactions.
     private const int DeletionsAtOnce = 100;
@@ -133,7 +133,7 @@ internal sealed class EraseJob(
         EraseArguments arguments, EraseScope scope, EraseCursor cursor, int batchSize, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var last = cursor.Letter ?? 0;
-        while (await store.ListDeadLettersAfterAsync(last, Math.Min(LetterPageSize, batchSize), cancellationToken) is { Count: > 0 } page)
+        while (await store.ListDeadLettersAfterAsync(last, batchSize, MaxLetterBytes, cancellationToken) is { Count: > 0 } page)
         {
             var (erased, findings) = (0, new List<JobFinding>());
             foreach (var letter in page)

@@ -33,7 +33,7 @@ internal sealed class LetterErasure(ICheckpointArchive archive, IJobStore store)
             await archive.CommitAsync(new ArchiveBatch([], [left]), cancellationToken);
         }
 
-        await store.RemoveDeadLetterAsync(letter.RowId, cancellationToken);
+        await store.RemoveDeadLettersAsync([letter.RowId], cancellationToken);
         return true;
     }
 

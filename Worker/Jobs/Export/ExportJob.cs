@@ -37,7 +37,7 @@ internal sealed class ExportJob(ICheckpointArchive archive, JobFiles files) : IJ
 
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         await using var source = new ArchiveSource(archive, isOwned: false);
-        var total = cursor is null && !arguments.HasInnerFilter() ? await source.CountAsync(arguments.Prefix(), cancellationToken) : null;
+        var total = cursor is null ? await source.CountAsync(arguments, cancellationToken) : null;
         var isGzip = arguments.Gzip ?? path.EndsWith(".gz", StringComparison.OrdinalIgnoreCase);
         await using (var file = Open(part, cursor?.Length ?? 0))
         {

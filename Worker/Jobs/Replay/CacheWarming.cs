@@ -22,19 +22,13 @@ internal sealed class CacheWarming(ICheckpointArchive archive, CacheLink cache, 
     {
         await using var source = new ArchiveSource(archive, isOwned: false);
         var cursor = JobJson.Read<ScanCursor>(context.Cursor);
-        var total = cursor is null && !arguments.HasInnerFilter() ? await source.CountAsync(arguments.Prefix(), cancellationToken) : null;
+        var total = cursor is null ? await source.CountAsync(arguments, cancellationToken) : null;
         var (done, counts, executions) = (0, new Counts(), 0);
-        await foreach (var execution in ExecutionsAsync(source, arguments, cursor, cancellationToken))
+        await foreach (var execution in SourceScan.ExecutionsAsync(source, arguments, cursor?.Execution, cursor is { Position: not null }, cancellationToken))
         {
             var position = execution == cursor?.Execution && cursor.Position is { } token ? ListPosition.FromToken(token) : (ListPosition?)null;
-            if (position is null && !await IsWantedAsync(source, arguments, execution, cancellationToken))
-            {
-                continue;
-            }
-
-            bool hasMore;
-            executions++;
-            do
+            var hasMore = position is not null || await IsWantedAsync(source, arguments, execution, cancellationToken);
+            while (hasMore)
             {
                 var query = new CheckpointQuery
                 {
@@ -47,18 +41,23 @@ internal sealed class CacheWarming(ICheckpointArchive archive, CacheLink cache, 
                 counts += await PutAsync(page.Items, cancellationToken);
                 done += page.Items.Count;
                 (position, hasMore) = (page.Last, page.HasMore);
-                if (done >= context.BatchSize || executions >= context.BatchSize)
+                if (done >= context.BatchSize)
                 {
                     yield return StepOf(new ScanCursor(execution, hasMore ? position!.Value.ToToken() : null), done, counts, total);
                     (done, counts, executions) = (0, new Counts(), 0);
                 }
             }
-            while (hasMore);
 
+            // Also what is not wanted takes its time.
             cursor = new ScanCursor(execution, null);
+            if (++executions >= context.BatchSize)
+            {
+                yield return StepOf(cursor, done, counts, total);
+                (done, counts, executions) = (0, new Counts(), 0);
+            }
         }
 
-        if (done > 0)
+        if (executions > 0)
         {
             yield return StepOf(cursor!, done, counts, total);
         }
@@ -69,20 +68,6 @@ internal sealed class CacheWarming(ICheckpointArchive archive, CacheLink cache, 
         Total = total,
         Counts = [("warmed", counts.Taken), ("ignored", counts.Ignored), ("deleted", counts.Discarded)],
     };
-
-    private static async IAsyncEnumerable<string> ExecutionsAsync(
-        ArchiveSource source, ReplayArguments arguments, ScanCursor? from, [EnumeratorCancellation] CancellationToken cancellationToken)
-    {
-        if (from is { Position: not null })
-        {
-            yield return from.Execution;
-        }
-
-        await foreach (var execution in SourceScan.ExecutionsAsync(source, arguments, from?.Execution, cancellationToken))
-        {
-            yield return execution;
-        }
-    }
 
     private static async Task<bool> IsWantedAsync(
         ArchiveSource source, ReplayArguments arguments, string execution, CancellationToken cancellationToken) =>

@@ -53,7 +53,7 @@ internal sealed class ReplayJob(ICheckpointArchive archive, ICheckpointBus bus, 
     {
         await using var source = new ArchiveSource(archive, isOwned: false);
         var isEvents = arguments.To == Events;
-        var total = context.Cursor is null && !arguments.HasInnerFilter() ? await source.CountAsync(arguments.Prefix(), cancellationToken) : null;
+        var total = context.Cursor is null ? await source.CountAsync(arguments, cancellationToken) : null;
 
         // What is saved meanwhile goes its own way.
         var bounded = arguments with { SavedBefore = arguments.SavedBefore is { } before && before < context.CreatedAt ? before : context.CreatedAt };
@@ -61,18 +61,10 @@ internal sealed class ReplayJob(ICheckpointArchive archive, ICheckpointBus bus, 
         await using var channel = isEvents ? null : await sender.OpenAsync(arguments.To!, cancellationToken);
         await foreach (var batch in scan.ReadAsync(JobJson.Read<ScanCursor>(context.Cursor), context.BatchSize, cancellationToken))
         {
-            foreach (var part in batch.Items.Chunk(MaxMessageItems))
-            {
-                if (channel is null)
-                {
-                    await bus.Publish(OutboxDelivery.EventsOf([.. part.Select(CommitPlan.ChangeOf)]), cancellationToken);
-                }
-                else
-                {
-                    await channel.SendAsync(CommandsOf(part), cancellationToken);
-                }
-            }
-
+            // Sent together: one wait for the broker's confirms, not one for each.
+            await Task.WhenAll(batch.Items.Chunk(MaxMessageItems).Select(part => channel is null
+                ? bus.Publish(OutboxDelivery.EventsOf([.. part.Select(CommitPlan.ChangeOf)]), cancellationToken)
+                : channel.SendAsync(CommandsOf(part), cancellationToken)));
             yield return new JobStep(JobJson.Write(batch.Cursor), batch.Items.Count) { Total = total, Counts = [("sent", batch.Items.Count)] };
         }
     }

@@ -94,6 +94,6 @@ internal sealed partial class ReplaySender(WorkerParts parts, ICheckpointBus bus
 /// <summary>An open way to a queue or exchange.</summary>
 internal interface IReplayChannel : IAsyncDisposable
 {
-    /// <summary>Sends; completes when the message is safe.</summary>
+    /// <summary>Sends; completes when the message is safe. Several may be under way at the same time.</summary>
     Task SendAsync(CheckpointCommands message, CancellationToken cancellationToken);
 }

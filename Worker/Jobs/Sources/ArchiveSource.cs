@@ -28,8 +28,10 @@ internal sealed class ArchiveSource(ICheckpointArchive archive, bool isOwned) : 
     public Task<IReadOnlyList<Tombstone>> FindTombstonesAsync(string prefix, Tombstone? after, int limit, CancellationToken cancellationToken) =>
         archive.ListTombstonesAsync(prefix, after, limit, cancellationToken);
 
-    public async Task<long?> CountAsync(string prefix, CancellationToken cancellationToken) =>
-        archive is IJobStore store ? await store.CountCheckpointsAsync(prefix, cancellationToken) : null;
+    public async Task<long?> CountAsync(ScanArguments arguments, CancellationToken cancellationToken) =>
+        archive is not IJobStore store || arguments.HasInnerFilter() ? null
+        : arguments.Execution is { } one ? await store.CountCheckpointsOfAsync(one, cancellationToken)
+        : await store.CountCheckpointsAsync(arguments.Prefix(), cancellationToken);
 
     public ValueTask DisposeAsync() => isOwned && archive is IAsyncDisposable disposable ? disposable.DisposeAsync() : default;
 }

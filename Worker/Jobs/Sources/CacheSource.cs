@@ -47,7 +47,7 @@ internal sealed class CacheSource(CacheLink cache, int maxStateBytes) : ICheckpo
     public Task<IReadOnlyList<Tombstone>> FindTombstonesAsync(string prefix, Tombstone? after, int limit, CancellationToken cancellationToken) =>
         Task.FromResult<IReadOnlyList<Tombstone>>([]);
 
-    public Task<long?> CountAsync(string prefix, CancellationToken cancellationToken) => Task.FromResult<long?>(null);
+    public Task<long?> CountAsync(ScanArguments arguments, CancellationToken cancellationToken) => Task.FromResult<long?>(null);
 
     public ValueTask DisposeAsync() => default;
 

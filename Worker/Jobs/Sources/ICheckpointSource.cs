@@ -21,8 +21,8 @@ internal interface ICheckpointSource : IAsyncDisposable
     /// <summary>Tombstones of the executions of a prefix, by key, from behind one; none where the source has no list of them.</summary>
     Task<IReadOnlyList<Tombstone>> FindTombstonesAsync(string prefix, Tombstone? after, int limit, CancellationToken cancellationToken);
 
-    /// <summary>How many there are by prefix; null when that is not known.</summary>
-    Task<long?> CountAsync(string prefix, CancellationToken cancellationToken);
+    /// <summary>How many there are for a job; null where that is not known, or only a search would tell.</summary>
+    Task<long?> CountAsync(ScanArguments arguments, CancellationToken cancellationToken);
 }
 
 /// <summary>A page of a source.</summary>

@@ -27,9 +27,24 @@ internal sealed class SourceScan(ICheckpointSource source, ScanArguments argumen
     /// <param name="arguments">Which.</param>
     /// <param name="after">The one behind which to start.</param>
     /// <param name="cancellationToken">Stops it.</param>
+    public static IAsyncEnumerable<string> ExecutionsAsync(
+        ICheckpointSource source, ScanArguments arguments, string? after, CancellationToken cancellationToken) =>
+        ExecutionsAsync(source, arguments, after, isInside: false, cancellationToken);
+
+    /// <summary>All executions from a position on.</summary>
+    /// <param name="source">The source.</param>
+    /// <param name="arguments">Which.</param>
+    /// <param name="after">Where it stands.</param>
+    /// <param name="isInside">Whether that execution itself is not done.</param>
+    /// <param name="cancellationToken">Stops it.</param>
     public static async IAsyncEnumerable<string> ExecutionsAsync(
-        ICheckpointSource source, ScanArguments arguments, string? after, [EnumeratorCancellation] CancellationToken cancellationToken)
+        ICheckpointSource source, ScanArguments arguments, string? after, bool isInside, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
+        if (isInside)
+        {
+            yield return after!;
+        }
+
         if (arguments.Execution is { } one)
         {
             if (after is null)
@@ -86,7 +101,7 @@ internal sealed class SourceScan(ICheckpointSource source, ScanArguments argumen
     {
         var (items, problems, bytes, executions) = (new List<Checkpoint>(), new List<JobFinding>(), 0L, 0);
         ScanCursor? cursor = null;
-        await foreach (var execution in FromAsync(from, cancellationToken))
+        await foreach (var execution in ExecutionsAsync(source, arguments, from?.Execution, from is { Position: not null }, cancellationToken))
         {
             var position = execution == from?.Execution && from.Position is { } token ? ListPosition.FromToken(token) : (ListPosition?)null;
             bool hasMore;
@@ -119,18 +134,5 @@ internal sealed class SourceScan(ICheckpointSource source, ScanArguments argumen
     {
         await Task.CompletedTask;
         yield break;
-    }
-
-    private async IAsyncEnumerable<string> FromAsync(ScanCursor? from, [EnumeratorCancellation] CancellationToken cancellationToken)
-    {
-        if (from is { Position: not null })
-        {
-            yield return from.Execution;
-        }
-
-        await foreach (var execution in ExecutionsAsync(source, arguments, from?.Execution, cancellationToken))
-        {
-            yield return execution;
-        }
     }
 }

@@ -8,6 +8,8 @@ internal sealed partial class PostgresArchive
     // Counting so many rows takes a moment; more than that and the planner's estimate will do.
     private const long CountedRows = 2_000_000;
 
+    private static readonly JobRows Rows = new(static (reader, column) => reader.GetFieldValue<DateTimeOffset>(column));
+
     /// <inheritdoc />
     public async Task<bool> AddJobAsync(NewJob job, CancellationToken cancellationToken) => await ExecuteAsync(
         _sql.JobAdd,
@@ -23,11 +25,11 @@ internal sealed partial class PostgresArchive
 
     /// <inheritdoc />
     public async Task<Job?> ClaimJobAsync(string owner, TimeSpan lease, CancellationToken cancellationToken) =>
-        One(await QueryAsync(_sql.JobClaim, ReadJob, cancellationToken, Text(owner), Interval(lease)));
+        JobRows.One(await QueryAsync(_sql.JobClaim, Rows.ReadJob, cancellationToken, Text(owner), Interval(lease)));
 
     /// <inheritdoc />
     public async Task<JobHold> SaveJobProgressAsync(
-        string owner, string jobId, JobProgress progress, TimeSpan lease, CancellationToken cancellationToken) => HoldOf(await QueryAsync(
+        string owner, string jobId, JobProgress progress, TimeSpan lease, CancellationToken cancellationToken) => JobRows.HoldOf(await QueryAsync(
         _sql.JobProgress,
         static reader => reader.GetBoolean(0),
         cancellationToken,
@@ -46,7 +48,7 @@ internal sealed partial class PostgresArchive
 
     /// <inheritdoc />
     public async Task<JobHold> ExtendJobAsync(string owner, string jobId, TimeSpan lease, CancellationToken cancellationToken) =>
-        HoldOf(await QueryAsync(_sql.JobExtend, static reader => reader.GetBoolean(0), cancellationToken, Text(owner), Text(jobId), Interval(lease)));
+        JobRows.HoldOf(await QueryAsync(_sql.JobExtend, static reader => reader.GetBoolean(0), cancellationToken, Text(owner), Text(jobId), Interval(lease)));
 
     /// <inheritdoc />
     public async Task<bool> EndJobAsync(
@@ -56,16 +58,16 @@ internal sealed partial class PostgresArchive
 
     /// <inheritdoc />
     public async Task<Job?> CancelJobAsync(string jobId, CancellationToken cancellationToken) =>
-        One(await QueryAsync(_sql.JobCancel, ReadJob, cancellationToken, Text(jobId)));
+        JobRows.One(await QueryAsync(_sql.JobCancel, Rows.ReadJob, cancellationToken, Text(jobId)));
 
     /// <inheritdoc />
     public async Task<Job?> GetJobAsync(string jobId, CancellationToken cancellationToken) =>
-        One(await QueryAsync(_sql.JobGet, ReadJob, cancellationToken, Text(jobId)));
+        JobRows.One(await QueryAsync(_sql.JobGet, Rows.ReadJob, cancellationToken, Text(jobId)));
 
     /// <inheritdoc />
     public Task<IReadOnlyList<Job>> ListJobsAsync(
         JobState? state, string? kind, string? beforeId, int limit, CancellationToken cancellationToken) => QueryAsync(
-        _sql.JobList, ReadJob, cancellationToken, Text(state is { } s ? JobStates.ToText(s) : null), Text(kind), Text(beforeId), Bigint(limit));
+        _sql.JobList, Rows.ReadJob, cancellationToken, Text(state is { } s ? JobStates.ToText(s) : null), Text(kind), Text(beforeId), Bigint(limit));
 
     /// <inheritdoc />
     public Task<IReadOnlyList<StoredFinding>> ListFindingsAsync(string jobId, long after, int limit, CancellationToken cancellationToken) => QueryAsync(
@@ -79,6 +81,10 @@ internal sealed partial class PostgresArchive
     /// <inheritdoc />
     public Task<int> PurgeJobsAsync(DateTimeOffset endedBefore, int batchSize, CancellationToken cancellationToken) =>
         PurgeAsync(_sql.JobPurge, endedBefore, batchSize, cancellationToken);
+
+    /// <inheritdoc />
+    public Task<long> CountCheckpointsOfAsync(string executionId, CancellationToken cancellationToken) =>
+        NumberAsync(_sql.CheckpointCountOf, cancellationToken, Text(executionId));
 
     /// <inheritdoc />
     public async Task<long> CountCheckpointsAsync(string prefix, CancellationToken cancellationToken) =>
@@ -97,15 +103,15 @@ internal sealed partial class PostgresArchive
 
     /// <inheritdoc />
     public async Task<StoredDeadLetter?> GetDeadLetterAsync(long rowId, CancellationToken cancellationToken) =>
-        One(await QueryAsync(_sql.DeadLetterGet, ReadDeadLetter, cancellationToken, Bigint(rowId)));
+        JobRows.One(await QueryAsync(_sql.DeadLetterGet, Rows.ReadDeadLetter, cancellationToken, Bigint(rowId)));
 
     /// <inheritdoc />
-    public Task<IReadOnlyList<StoredDeadLetter>> ListDeadLettersAfterAsync(long afterId, int limit, CancellationToken cancellationToken) =>
-        QueryAsync(_sql.DeadLetterNext, ReadDeadLetter, cancellationToken, Bigint(afterId), Bigint(limit));
+    public Task<IReadOnlyList<StoredDeadLetter>> ListDeadLettersAfterAsync(long afterId, int limit, long maxBytes, CancellationToken cancellationToken) =>
+        QueryAsync(_sql.DeadLetterNext, Rows.ReadDeadLetter, cancellationToken, Bigint(afterId), Bigint(limit), Bigint(maxBytes));
 
     /// <inheritdoc />
-    public async Task<bool> RemoveDeadLetterAsync(long rowId, CancellationToken cancellationToken) =>
-        await ExecuteAsync(_sql.DeadLetterRemove, cancellationToken, Bigint(rowId)) > 0;
+    public Task<int> RemoveDeadLettersAsync(IReadOnlyCollection<long> rowIds, CancellationToken cancellationToken) =>
+        ExecuteAsync(_sql.DeadLetterRemove, cancellationToken, Parameter(rowIds.ToArray(), NpgsqlDbType.Array | NpgsqlDbType.Bigint));
 
     /// <inheritdoc />
     public Task<bool> FlushDeletedAsync(CancellationToken cancellationToken) => Task.FromResult(true);
@@ -143,48 +149,6 @@ internal sealed partial class PostgresArchive
     private static NpgsqlParameter Integer(int? value) => new() { Value = (object?)value ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Integer };
 
     private static NpgsqlParameter<TimeSpan> Interval(TimeSpan value) => Parameter(value, NpgsqlDbType.Interval);
-
-    private static T? One<T>(IReadOnlyList<T> rows)
-        where T : class => rows.Count > 0 ? rows[0] : null;
-
-    private static JobHold HoldOf(IReadOnlyList<bool> cancelRequested) =>
-        cancelRequested is [var isRequested] ? isRequested ? JobHold.CancelRequested : JobHold.Held : JobHold.Lost;
-
-    private static DateTimeOffset? Time(NpgsqlDataReader reader, int column) =>
-        reader.IsDBNull(column) ? null : reader.GetFieldValue<DateTimeOffset>(column);
-
-    private static Job ReadJob(NpgsqlDataReader reader) => new(
-        reader.GetString(0),
-        reader.GetString(1),
-        reader.GetString(2),
-        JobStates.Parse(reader.GetString(3)),
-        reader.GetInt32(4),
-        reader.GetInt32(5),
-        reader.GetInt32(6),
-        reader.IsDBNull(7) ? null : reader.GetInt32(7),
-        reader.IsDBNull(8) ? null : reader.GetString(8),
-        reader.GetInt64(9),
-        reader.IsDBNull(10) ? null : reader.GetInt64(10),
-        reader.GetDouble(11),
-        reader.GetString(12),
-        reader.GetInt64(13),
-        reader.IsDBNull(14) ? null : reader.GetString(14),
-        reader.GetBoolean(15),
-        Time(reader, 16)!.Value,
-        Time(reader, 17)!.Value,
-        Time(reader, 18),
-        Time(reader, 19)!.Value,
-        Time(reader, 20));
-
-    private static StoredDeadLetter ReadDeadLetter(NpgsqlDataReader reader) => new(
-        reader.GetInt64(0),
-        new DeadLetter(
-            reader.GetString(1),
-            reader.GetString(2),
-            reader.GetString(3),
-            reader.GetFieldValue<byte[]>(4),
-            reader.IsDBNull(5) ? null : reader.GetString(5)),
-        reader.GetFieldValue<DateTimeOffset>(6));
 
     private async Task<int> ExecuteAsync(string sql, CancellationToken cancellationToken, params NpgsqlParameter[] parameters)
     {

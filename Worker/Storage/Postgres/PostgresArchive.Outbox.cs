@@ -57,26 +57,13 @@ internal sealed partial class PostgresArchive
     }
 
     /// <inheritdoc />
-    public async Task<IReadOnlyList<StoredDeadLetter>> ListDeadLettersAsync(long? beforeId, int limit, CancellationToken cancellationToken)
-    {
-        await using var command = _source.CreateCommand(_sql.DeadLetterList);
-        command.Parameters.Add(Bigint(beforeId ?? long.MaxValue));
-        command.Parameters.Add(Bigint(limit));
-        var letters = new List<StoredDeadLetter>();
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        while (await reader.ReadAsync(cancellationToken))
-        {
-            var letter = new DeadLetter(
-                reader.GetString(1),
-                reader.GetString(2),
-                reader.GetString(3),
-                reader.GetFieldValue<byte[]>(4),
-                reader.IsDBNull(5) ? null : reader.GetString(5));
-            letters.Add(new StoredDeadLetter(reader.GetInt64(0), letter, reader.GetFieldValue<DateTimeOffset>(6)));
-        }
-
-        return letters;
-    }
+    public Task<IReadOnlyList<StoredDeadLetter>> ListDeadLettersAsync(long? beforeId, int limit, bool includeBodies, CancellationToken cancellationToken) => QueryAsync(
+        _sql.DeadLetterList,
+        Rows.ReadDeadLetter,
+        cancellationToken,
+        Bigint(beforeId ?? long.MaxValue),
+        Bigint(limit),
+        Parameter(includeBodies, NpgsqlDbType.Boolean));
 
     /// <inheritdoc />
     public async Task<PurgeResult> PurgeAsync(PurgeLimits limits, CancellationToken cancellationToken) => new(

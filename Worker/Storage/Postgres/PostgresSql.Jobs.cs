@@ -105,6 +105,9 @@ internal sealed partial class PostgresSql
 
     public string JobPurge { get; } = Purge("jobs", tables, "finished_at");
 
+    /// <summary>$1 execution.</summary>
+    public string CheckpointCountOf { get; } = $"/* checkpoint.count_of */ SELECT count(*) FROM {tables}checkpoints WHERE execution_id = $1";
+
     /// <summary>$1 prefix.</summary>
     public string CheckpointCount { get; } = $"""
         /* checkpoint.count */
@@ -126,22 +129,28 @@ internal sealed partial class PostgresSql
     /// <summary>$1 row.</summary>
     public string DeadLetterGet { get; } = $"""
         /* dead_letter.get */
-        SELECT d.dead_letter_id, d.letter_id, d.reason, d.content_type, d.body, d.execution_id, d.created_at
+        SELECT d.dead_letter_id, d.letter_id, d.reason, d.content_type, d.body, d.execution_id, d.created_at, octet_length(d.body)
         FROM {tables}dead_letters AS d WHERE d.dead_letter_id = $1
         """;
 
-    /// <summary>$1 row behind which to start, $2 limit.</summary>
+    /// <summary>$1 row behind which to start, $2 limit, $3 bytes of bodies, which are added up before any of them is read.</summary>
     public string DeadLetterNext { get; } = $"""
         /* dead_letter.next */
-        SELECT d.dead_letter_id, d.letter_id, d.reason, d.content_type, d.body, d.execution_id, d.created_at
-        FROM {tables}dead_letters AS d
-        WHERE d.dead_letter_id > $1
+        SELECT d.dead_letter_id, d.letter_id, d.reason, d.content_type, d.body, d.execution_id, d.created_at, octet_length(d.body)
+        FROM (
+            SELECT s.dead_letter_id, s.bytes, sum(s.bytes) OVER (ORDER BY s.dead_letter_id) AS bytes_so_far
+            FROM (
+                SELECT n.dead_letter_id, octet_length(n.body) AS bytes FROM {tables}dead_letters AS n
+                WHERE n.dead_letter_id > $1
+                ORDER BY n.dead_letter_id
+                LIMIT $2) AS s) AS p
+        JOIN {tables}dead_letters AS d ON d.dead_letter_id = p.dead_letter_id
+        WHERE p.bytes_so_far <= $3 OR p.bytes_so_far = p.bytes
         ORDER BY d.dead_letter_id
-        LIMIT $2
         """;
 
-    /// <summary>$1 row.</summary>
-    public string DeadLetterRemove { get; } = $"/* dead_letter.remove */ DELETE FROM {tables}dead_letters WHERE dead_letter_id = $1";
+    /// <summary>$1 rows.</summary>
+    public string DeadLetterRemove { get; } = $"/* dead_letter.remove */ DELETE FROM {tables}dead_letters WHERE dead_letter_id = ANY ($1)";
 
     public string Stats { get; } = $"""
         /* archive.stats */

@@ -8,6 +8,8 @@ internal sealed partial class SqliteArchive
     // Counting so many rows takes a moment; more than that and the highest row id will do.
     private const long CountedRows = 2_000_000;
 
+    private static readonly JobRows Rows = new(static (reader, column) => CheckpointCodec.FromMicroseconds(reader.GetInt64(column)));
+
     /// <inheritdoc />
     public Task<bool> AddJobAsync(NewJob job, CancellationToken cancellationToken) => _connections.WriteAsync(
         (transaction, prepare) => prepare(_sql.JobAdd).Execute(
@@ -28,7 +30,7 @@ internal sealed partial class SqliteArchive
     {
         // A look first: this is asked often, and a writer has to wait for its turn.
         return await NumberAsync(_sql.JobDue, cancellationToken, Now) > 0
-            ? One(await ChangeAsync(_sql.JobClaim, ReadJob, cancellationToken, owner, Now, Now + Microseconds(lease)))
+            ? JobRows.One(await ChangeAsync(_sql.JobClaim, Rows.ReadJob, cancellationToken, owner, Now, Now + Microseconds(lease)))
             : null;
     }
 
@@ -37,10 +39,10 @@ internal sealed partial class SqliteArchive
         string owner, string jobId, JobProgress progress, TimeSpan lease, CancellationToken cancellationToken) => _connections.WriteAsync(
         (transaction, prepare) =>
         {
-            var hold = HoldOf(Query(
+            var hold = JobRows.HoldOf(Query(
                 prepare(_sql.JobProgress),
                 transaction,
-                static reader => reader.GetInt64(0) != 0,
+                static reader => reader.GetBoolean(0),
                 owner,
                 jobId,
                 progress.Cursor,
@@ -68,8 +70,8 @@ internal sealed partial class SqliteArchive
         cancellationToken);
 
     /// <inheritdoc />
-    public async Task<JobHold> ExtendJobAsync(string owner, string jobId, TimeSpan lease, CancellationToken cancellationToken) => HoldOf(
-        await ChangeAsync(_sql.JobExtend, static reader => reader.GetInt64(0) != 0, cancellationToken, owner, jobId, Now + Microseconds(lease)));
+    public async Task<JobHold> ExtendJobAsync(string owner, string jobId, TimeSpan lease, CancellationToken cancellationToken) => JobRows.HoldOf(
+        await ChangeAsync(_sql.JobExtend, static reader => reader.GetBoolean(0), cancellationToken, owner, jobId, Now + Microseconds(lease)));
 
     /// <inheritdoc />
     public Task<bool> EndJobAsync(
@@ -80,16 +82,16 @@ internal sealed partial class SqliteArchive
 
     /// <inheritdoc />
     public async Task<Job?> CancelJobAsync(string jobId, CancellationToken cancellationToken) =>
-        One(await ChangeAsync(_sql.JobCancel, ReadJob, cancellationToken, jobId, Now));
+        JobRows.One(await ChangeAsync(_sql.JobCancel, Rows.ReadJob, cancellationToken, jobId, Now));
 
     /// <inheritdoc />
     public async Task<Job?> GetJobAsync(string jobId, CancellationToken cancellationToken) =>
-        One(await FindAsync(_sql.JobGet, ReadJob, cancellationToken, jobId));
+        JobRows.One(await FindAsync(_sql.JobGet, Rows.ReadJob, cancellationToken, jobId));
 
     /// <inheritdoc />
     public Task<IReadOnlyList<Job>> ListJobsAsync(
         JobState? state, string? kind, string? beforeId, int limit, CancellationToken cancellationToken) =>
-        FindAsync(_sql.JobList, ReadJob, cancellationToken, state is { } s ? JobStates.ToText(s) : null, kind, beforeId, (long)limit);
+        FindAsync(_sql.JobList, Rows.ReadJob, cancellationToken, state is { } s ? JobStates.ToText(s) : null, kind, beforeId, (long)limit);
 
     /// <inheritdoc />
     public Task<IReadOnlyList<StoredFinding>> ListFindingsAsync(string jobId, long after, int limit, CancellationToken cancellationToken) => FindAsync(
@@ -110,6 +112,10 @@ internal sealed partial class SqliteArchive
     }
 
     /// <inheritdoc />
+    public Task<long> CountCheckpointsOfAsync(string executionId, CancellationToken cancellationToken) =>
+        NumberAsync(_sql.CheckpointCountOf, cancellationToken, executionId);
+
+    /// <inheritdoc />
     public async Task<long> CountCheckpointsAsync(string prefix, CancellationToken cancellationToken) =>
         prefix.Length == 0 && await NumberAsync(_sql.CheckpointEstimate, cancellationToken) is > CountedRows and var estimate
             ? estimate
@@ -126,15 +132,15 @@ internal sealed partial class SqliteArchive
 
     /// <inheritdoc />
     public async Task<StoredDeadLetter?> GetDeadLetterAsync(long rowId, CancellationToken cancellationToken) =>
-        One(await FindAsync(_sql.DeadLetterGet, ReadDeadLetter, cancellationToken, rowId));
+        JobRows.One(await FindAsync(_sql.DeadLetterGet, Rows.ReadDeadLetter, cancellationToken, rowId));
 
     /// <inheritdoc />
-    public Task<IReadOnlyList<StoredDeadLetter>> ListDeadLettersAfterAsync(long afterId, int limit, CancellationToken cancellationToken) =>
-        FindAsync(_sql.DeadLetterNext, ReadDeadLetter, cancellationToken, afterId, (long)limit);
+    public Task<IReadOnlyList<StoredDeadLetter>> ListDeadLettersAfterAsync(long afterId, int limit, long maxBytes, CancellationToken cancellationToken) =>
+        FindAsync(_sql.DeadLetterNext, Rows.ReadDeadLetter, cancellationToken, afterId, (long)limit, maxBytes);
 
     /// <inheritdoc />
-    public Task<bool> RemoveDeadLetterAsync(long rowId, CancellationToken cancellationToken) => _connections.WriteAsync(
-        (transaction, prepare) => prepare(_sql.DeadLetterRemove).Execute(transaction, rowId) > 0, cancellationToken);
+    public Task<int> RemoveDeadLettersAsync(IReadOnlyCollection<long> rowIds, CancellationToken cancellationToken) => _connections.WriteAsync(
+        (transaction, prepare) => rowIds.Sum(rowId => prepare(_sql.DeadLetterRemove).Execute(transaction, rowId)), cancellationToken);
 
     /// <inheritdoc />
     public async Task<bool> FlushDeletedAsync(CancellationToken cancellationToken) => await NumberAsync(SqliteSql.EmptyLog, cancellationToken) == 0;
@@ -169,48 +175,6 @@ internal sealed partial class SqliteArchive
         cancellationToken,
         beforeId ?? long.MaxValue,
         (long)limit);
-
-    private static T? One<T>(IReadOnlyList<T> rows)
-        where T : class => rows.Count > 0 ? rows[0] : null;
-
-    private static JobHold HoldOf(IReadOnlyList<bool> cancelRequested) =>
-        cancelRequested is [var isRequested] ? isRequested ? JobHold.CancelRequested : JobHold.Held : JobHold.Lost;
-
-    private static DateTimeOffset? Time(SqliteDataReader reader, int column) =>
-        reader.IsDBNull(column) ? null : CheckpointCodec.FromMicroseconds(reader.GetInt64(column));
-
-    private static Job ReadJob(SqliteDataReader reader) => new(
-        reader.GetString(0),
-        reader.GetString(1),
-        reader.GetString(2),
-        JobStates.Parse(reader.GetString(3)),
-        reader.GetInt32(4),
-        reader.GetInt32(5),
-        reader.GetInt32(6),
-        reader.IsDBNull(7) ? null : reader.GetInt32(7),
-        reader.IsDBNull(8) ? null : reader.GetString(8),
-        reader.GetInt64(9),
-        reader.IsDBNull(10) ? null : reader.GetInt64(10),
-        reader.GetDouble(11),
-        reader.GetString(12),
-        reader.GetInt64(13),
-        reader.IsDBNull(14) ? null : reader.GetString(14),
-        reader.GetInt64(15) != 0,
-        Time(reader, 16)!.Value,
-        Time(reader, 17)!.Value,
-        Time(reader, 18),
-        Time(reader, 19)!.Value,
-        Time(reader, 20));
-
-    private static StoredDeadLetter ReadDeadLetter(SqliteDataReader reader) => new(
-        reader.GetInt64(0),
-        new DeadLetter(
-            reader.GetString(1),
-            reader.GetString(2),
-            reader.GetString(3),
-            reader.GetFieldValue<byte[]>(4),
-            reader.IsDBNull(5) ? null : reader.GetString(5)),
-        CheckpointCodec.FromMicroseconds(reader.GetInt64(6)));
 
     private static List<T> Query<T>(
         SqliteStatement statement, SqliteTransaction? transaction, Func<SqliteDataReader, T> read, params ReadOnlySpan<object?> values)

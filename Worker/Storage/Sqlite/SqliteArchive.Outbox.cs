@@ -51,27 +51,8 @@ internal sealed partial class SqliteArchive
         cancellationToken);
 
     /// <inheritdoc />
-    public Task<IReadOnlyList<StoredDeadLetter>> ListDeadLettersAsync(long? beforeId, int limit, CancellationToken cancellationToken) =>
-        _connections.ReadAsync(
-            connection =>
-            {
-                var letters = new List<StoredDeadLetter>();
-                using var statement = new SqliteStatement(connection, _sql.DeadLetterList);
-                using var reader = statement.Query(null, beforeId ?? long.MaxValue, (long)limit);
-                while (reader.Read())
-                {
-                    var letter = new DeadLetter(
-                        reader.GetString(1),
-                        reader.GetString(2),
-                        reader.GetString(3),
-                        reader.GetFieldValue<byte[]>(4),
-                        reader.IsDBNull(5) ? null : reader.GetString(5));
-                    letters.Add(new StoredDeadLetter(reader.GetInt64(0), letter, CheckpointCodec.FromMicroseconds(reader.GetInt64(6))));
-                }
-
-                return (IReadOnlyList<StoredDeadLetter>)letters;
-            },
-            cancellationToken);
+    public Task<IReadOnlyList<StoredDeadLetter>> ListDeadLettersAsync(long? beforeId, int limit, bool includeBodies, CancellationToken cancellationToken) =>
+        FindAsync(_sql.DeadLetterList, Rows.ReadDeadLetter, cancellationToken, beforeId ?? long.MaxValue, (long)limit, includeBodies ? 1L : 0L);
 
     /// <inheritdoc />
     public async Task<PurgeResult> PurgeAsync(PurgeLimits limits, CancellationToken cancellationToken) => new(

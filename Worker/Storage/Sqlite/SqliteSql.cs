@@ -128,9 +128,11 @@ internal sealed partial class SqliteSql(string tables)
         ON CONFLICT (letter_id) DO NOTHING
         """;
 
+    /// <summary>?1 row before which to start, ?2 limit, ?3 whether bodies come along.</summary>
     public string DeadLetterList { get; } = $"""
         /* dead_letter.list */
-        SELECT d.dead_letter_id, d.letter_id, d.reason, d.content_type, d.body, d.execution_id, d.created_at
+        SELECT d.dead_letter_id, d.letter_id, d.reason, d.content_type, CASE WHEN ?3 THEN d.body ELSE x'' END, d.execution_id, d.created_at,
+            length(d.body)
         FROM {tables}dead_letters AS d
         WHERE d.dead_letter_id < ?1
         ORDER BY d.dead_letter_id DESC

@@ -1,10 +1,15 @@
-namespace AsyncCheckpoints.Tests.Sessions;
+namespace AsyncCheckpoints.Tests;
 
 /// <summary>A clock that stands still until it is advanced; its timers then fire inside <see cref="Advance"/>.</summary>
-internal sealed class ManualTime : TimeProvider
+internal sealed class ManualTime(DateTimeOffset start) : TimeProvider
 {
     private readonly List<ManualTimer> _timers = [];
-    private DateTimeOffset _now = new(2026, 1, 2, 3, 4, 5, TimeSpan.Zero);
+    private DateTimeOffset _now = start;
+
+    public ManualTime()
+        : this(new(2026, 1, 2, 3, 4, 5, TimeSpan.Zero))
+    {
+    }
 
     public override long TimestampFrequency => TimeSpan.TicksPerSecond;
 

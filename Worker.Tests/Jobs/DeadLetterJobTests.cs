@@ -1,0 +1,49 @@
+using AsyncCheckpoints.Contracts;
+using AsyncCheckpoints.Worker.Archiving;
+using AsyncCheckpoints.Worker.Storage;
+using Google.Protobuf;
+using Microsoft.Data.Sqlite;
+using Shouldly;
+using Xunit;
+
+namespace AsyncCheckpoints.Tests.Jobs;
+
+public sealed class DeadLetterJobTests
+{
+    [Fact]
+    public async Task Retry_ArchiveRefusesSomeOfABatch_OnlyTheyStay()
+    {
+        await using var worker = new JobWorker();
+        await using (var archive = worker.OpenArchive())
+        {
+            await archive.MigrateAsync(default);
+            DeadLetter[] letters = [.. Enumerable.Range(0, 120).Select(Letter), new("text", "not readable", "text/plain", "hello"u8.ToArray(), null)];
+            await archive.CommitAsync(new ArchiveBatch([], letters), default);
+        }
+
+        await using (var connection = new SqliteConnection($"Data Source={worker.ArchivePath};Pooling=False"))
+        {
+            await connection.OpenAsync();
+            await using var command = connection.CreateCommand();
+            command.CommandText =
+                "CREATE TRIGGER refuse BEFORE INSERT ON checkpoints WHEN NEW.version IN (7, 50, 51) BEGIN SELECT RAISE(ABORT, 'not this one'); END";
+            await command.ExecuteNonQueryAsync();
+        }
+
+        await worker.StartAsync();
+        var job = await worker.RunAsync("dead-letter-retry", new { all = true });
+
+        job.GetProperty("counts").GetRawText().ShouldBe("""{"retried":117,"stays":4}""");
+        (await worker.FindingsAsync(job.GetProperty("id").GetString()!)).ShouldBe([("stays", "8"), ("stays", "51"), ("stays", "52"), ("stays", "121")]);
+        await using var after = worker.OpenArchive();
+        (await JobWorker.ReadAsync(after)).Values.Select(checkpoint => checkpoint.Version).Order()
+            .ShouldBe(Enumerable.Range(0, 120).Where(i => i is not (7 or 50 or 51)).Select(i => (long)i));
+        (await after.ListDeadLettersAsync(null, 10, false, default)).Select(letter => letter.RowId).ShouldBe([121L, 52, 51, 8]);
+
+        static DeadLetter Letter(int i)
+        {
+            var save = new SaveCheckpoint { Sequence = JobWorker.Make(i).Sequence, Record = ByteString.CopyFrom(CheckpointCodec.Encode(JobWorker.Make(i)).Record.Span), Cached = true };
+            return new DeadLetter($"letter:{i}", "too large", CommandReader.SaveContentType, save.ToByteArray(), null);
+        }
+    }
+}
