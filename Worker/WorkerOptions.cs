@@ -42,6 +42,14 @@ public sealed class WorkerOptions
     [Range(typeof(TimeSpan), "00:00:00.100", "00:20:00")]
     public TimeSpan PauseAfter { get; set; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>
+    /// How long messages may wait while none comes to this worker before it reports itself as not alive: its consumer is
+    /// lost, and a restart of the process mends it.
+    /// </summary>
+    /// <value>The default value is 1 minute.</value>
+    [Range(typeof(TimeSpan), "00:00:00.100", "1.00:00:00")]
+    public TimeSpan StallAfter { get; set; } = TimeSpan.FromMinutes(1);
+
     /// <summary>The age at which a pending entry in Redis is archived directly: its command must have been lost.</summary>
     /// <value>The default value is 30 seconds.</value>
     [Range(typeof(TimeSpan), "00:00:00.100", "1.00:00:00")]

@@ -12,14 +12,25 @@ namespace AsyncCheckpoints.Worker.Consumers;
 /// one dead letter.
 /// </summary>
 internal sealed class CheckpointCommandsConsumer(
-    ArchiveWriter writer, CommandReader reader, ConsumptionGate gate, Answers answers, ILogger<CheckpointCommandsConsumer> logger) : IConsumer<CheckpointCommands>
+    ArchiveWriter writer,
+    CommandReader reader,
+    ConsumptionGate gate,
+    ConsumptionWatch watch,
+    Answers answers,
+    ILogger<CheckpointCommandsConsumer> logger) : IConsumer<CheckpointCommands>
 {
     public async Task Consume(ConsumeContext<CheckpointCommands> context)
     {
         var commands = Read(context);
-        using (var withdrawn = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, gate.Closing))
+        watch.Began();
+        try
         {
+            using var withdrawn = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, gate.Closing);
             await writer.WriteAsync(commands, withdrawn.Token);
+        }
+        finally
+        {
+            watch.Ended();
         }
 
         if (context.ResponseAddress is not null)

@@ -26,6 +26,9 @@ internal sealed class ConsumptionGate(
     /// <summary>Cancelled when what has not been committed goes back to the broker.</summary>
     public CancellationToken Closing => Volatile.Read(ref _closing).Token;
 
+    /// <summary>The command queue's endpoint, once it is there.</summary>
+    public IReceiveEndpoint? Endpoint => _endpoint;
+
     /// <summary>Whether the worker consumes.</summary>
     public bool IsOpen { get; private set; } = true;
 

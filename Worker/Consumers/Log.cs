@@ -17,4 +17,7 @@ internal static partial class Log
 
     [LoggerMessage(2104, LogLevel.Information, "Consuming again")]
     public static partial void Resumed(ILogger logger);
+
+    [LoggerMessage(2105, LogLevel.Critical, "{Waiting} messages wait, and none has come here for {IdleMs} ms: this process does not consume and has to be restarted")]
+    public static partial void Stalled(ILogger logger, long waiting, double idleMs);
 }

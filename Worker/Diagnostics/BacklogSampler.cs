@@ -1,6 +1,7 @@
 using AsyncCheckpoints.Caching;
 using AsyncCheckpoints.Saving;
 using AsyncCheckpoints.Worker.Archiving;
+using AsyncCheckpoints.Worker.Consumers;
 using AsyncCheckpoints.Worker.Hosting;
 using AsyncCheckpoints.Worker.Storage;
 using Microsoft.Extensions.Options;
@@ -15,6 +16,8 @@ internal sealed class BacklogSampler(
     ICheckpointArchive archive,
     IJobStore store,
     IQueueDepth queue,
+    ConsumptionGate gate,
+    ConsumptionWatch watch,
     ArchiveState state,
     IOptions<WorkerOptions> options,
     ILogger<BacklogSampler> logger) : IDuty
@@ -39,6 +42,7 @@ internal sealed class BacklogSampler(
             backlog.SawOutbox(stats);
         }
 
+        watch.Saw(await depth, gate.IsOpen);
         history.Add(await pending, await outbox, await depth, await figures);
         await server;
         return 0;

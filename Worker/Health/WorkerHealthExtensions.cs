@@ -1,6 +1,7 @@
 using System.Text.Json;
 using AsyncCheckpoints.Saving;
 using AsyncCheckpoints.Worker.Archiving;
+using AsyncCheckpoints.Worker.Consumers;
 using AsyncCheckpoints.Worker.Hosting;
 using AsyncCheckpoints.Worker.Storage;
 using Microsoft.AspNetCore.Diagnostics.HealthChecks;
@@ -8,9 +9,11 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace AsyncCheckpoints.Worker.Health;
 
-/// <summary>Health: alive says that the process answers; ready names each part that it needs.</summary>
+/// <summary>Health: alive says that a restart would not help; ready names each part that it needs.</summary>
 internal static class WorkerHealthExtensions
 {
+    private const string Live = "live";
+    private const string Ready = "ready";
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(3);
 
     /// <summary>Adds the checks; MassTransit adds those of its buses.</summary>
@@ -26,13 +29,16 @@ internal static class WorkerHealthExtensions
                 var state = provider.GetRequiredService<ArchiveState>();
                 await provider.GetRequiredService<ICheckpointArchive>().PingAsync(cancellationToken);
                 return state.WhenMigrated.IsCompletedSuccessfully ? null : "The schema is not up to date yet.";
-            }), HealthStatus.Unhealthy, ["ready"], Timeout))
+            }), HealthStatus.Unhealthy, [Ready], Timeout))
             .Add(new HealthCheckRegistration(cache, provider => new Check(async cancellationToken =>
             {
                 await provider.GetRequiredService<CacheLink>().CallAsync(
                     static (cache, _, cancellationToken) => cache.GetTimeAsync(cancellationToken), 0, cancellationToken);
                 return null;
-            }), HealthStatus.Unhealthy, ["ready"], Timeout));
+            }), HealthStatus.Unhealthy, [Ready], Timeout))
+            .Add(new HealthCheckRegistration("consumption", provider => new Check(_ => Task.FromResult(
+                provider.GetRequiredService<ConsumptionWatch>().IsStalled ? "Messages wait, and none comes here: restart this process." : null)),
+                HealthStatus.Unhealthy, [Live, Ready]));
         return services;
     }
 
@@ -40,9 +46,9 @@ internal static class WorkerHealthExtensions
     /// <param name="endpoints">The routes.</param>
     public static void MapWorkerHealth(this IEndpointRouteBuilder endpoints)
     {
-        endpoints.MapHealthChecks("/health/live", new HealthCheckOptions { Predicate = _ => false, ResponseWriter = WriteAsync });
+        endpoints.MapHealthChecks("/health/live", new HealthCheckOptions { Predicate = check => check.Tags.Contains(Live), ResponseWriter = WriteAsync });
         endpoints.MapHealthChecks(
-            "/health/ready", new HealthCheckOptions { Predicate = check => check.Tags.Contains("ready"), ResponseWriter = WriteAsync });
+            "/health/ready", new HealthCheckOptions { Predicate = check => check.Tags.Contains(Ready), ResponseWriter = WriteAsync });
     }
 
     private static Task WriteAsync(HttpContext context, HealthReport report)

@@ -122,6 +122,7 @@ public static class CheckpointWorkerExtensions
         services.AddSingleton(provider => new CommandReader(provider.GetRequiredService<IOptions<CheckpointOptions>>().Value.MaxStateBytes));
         services.AddSingleton<CacheRefill>();
         services.AddSingleton<Answers>();
+        services.AddSingleton<ConsumptionWatch>();
         services.AddSingleton<CacheRepair>();
 
         // Stopped in reverse: the buses first, then the writer, and what it has committed is settled last.

@@ -1,0 +1,71 @@
+using Microsoft.Extensions.Options;
+
+namespace AsyncCheckpoints.Worker.Consumers;
+
+/// <summary>
+/// Notices that this worker takes nothing from the command queue although messages wait: its consumer is lost in a way
+/// that only a restart of the process mends. Thread-safe.
+/// </summary>
+internal sealed class ConsumptionWatch(IOptions<WorkerOptions> options, TimeProvider time, ILogger<ConsumptionWatch> logger)
+{
+    private readonly Lock _lock = new();
+    private int _inHand;
+    private long _taken;
+    private long _takenBefore;
+    private long? _idleSince;
+    private bool _isStalled;
+
+    /// <summary>Messages waited for longer than <see cref="WorkerOptions.StallAfter"/>, and none came here.</summary>
+    public bool IsStalled
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _isStalled;
+            }
+        }
+    }
+
+    /// <summary>A message is here.</summary>
+    public void Began()
+    {
+        lock (_lock)
+        {
+            _taken++;
+            _inHand++;
+        }
+    }
+
+    /// <summary>It has been consumed, or given back.</summary>
+    public void Ended()
+    {
+        lock (_lock)
+        {
+            _inHand--;
+        }
+    }
+
+    /// <summary>A look at the queue.</summary>
+    /// <param name="waiting">The messages that no worker has in hand; null: not known.</param>
+    /// <param name="isOpen">Whether this worker means to consume.</param>
+    public void Saw(long? waiting, bool isOpen)
+    {
+        lock (_lock)
+        {
+            if (waiting is not > 0 || !isOpen || _inHand > 0 || _taken != _takenBefore)
+            {
+                (_takenBefore, _idleSince, _isStalled) = (_taken, null, false);
+                return;
+            }
+
+            _idleSince ??= time.GetTimestamp();
+            var idle = time.GetElapsedTime(_idleSince.Value);
+            if (!_isStalled && idle >= options.Value.StallAfter)
+            {
+                _isStalled = true;
+                Log.Stalled(logger, waiting.Value, idle.TotalMilliseconds);
+            }
+        }
+    }
+}
