@@ -174,6 +174,27 @@ public sealed class BackfillTests
         (await worker.FindingsAsync(job.GetProperty("id").GetString()!)).Select(finding => finding.Subject).ShouldBe(["line 1", "line 3", "line 4"]);
     }
 
+    [Fact]
+    public async Task Backfill_FileWithAnEndlessLine_PassesOverIt()
+    {
+        await using var worker = new JobWorker();
+        worker["Checkpoints__MaxStateBytes"] = "4096";
+        Directory.CreateDirectory(worker.JobFolder);
+        await using (var file = new FileStream(Path.Combine(worker.JobFolder, "in.jsonl"), FileMode.CreateNew))
+        {
+            var line = new System.Buffers.ArrayBufferWriter<byte>();
+            AsyncCheckpoints.Worker.Jobs.Sources.CheckpointLine.Write(line, JobWorker.Make(1));
+            await file.WriteAsync(new byte[3 * 1024 * 1024]);
+            await file.WriteAsync("\r\n"u8.ToArray());
+            await file.WriteAsync(line.WrittenMemory[..^1]);
+        }
+
+        await worker.StartAsync();
+        var job = await worker.RunAsync("backfill", new { source = "file", path = "in.jsonl" });
+        job.GetProperty("counts").GetProperty("archived").GetInt64().ShouldBe(1);
+        (await worker.FindingsAsync(job.GetProperty("id").GetString()!)).ShouldBe([("unreadable", "line 1")]);
+    }
+
     private static async Task ShouldHoldAsync(JobWorker worker, Func<int, Task<string>> state)
     {
         await using var archive = worker.OpenArchive();

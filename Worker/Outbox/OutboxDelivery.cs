@@ -17,6 +17,9 @@ namespace AsyncCheckpoints.Worker.Outbox;
 internal sealed class OutboxDelivery : IDuty
 {
     private const int ClaimSize = 64;
+
+    // Between rounds: each is two transactions, however little it finds.
+    private static readonly TimeSpan Distance = TimeSpan.FromMilliseconds(25);
     private static readonly TimeSpan MaxDelay = TimeSpan.FromMinutes(1);
     private readonly string _owner = Guid.CreateVersion7().ToString("N");
     private readonly Channel<bool> _filled = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
@@ -24,7 +27,9 @@ internal sealed class OutboxDelivery : IDuty
     private readonly ICheckpointBus _bus;
     private readonly CacheRepair _repair;
     private readonly WorkerOptions _options;
+    private readonly TimeProvider _time;
     private readonly ILogger<OutboxDelivery> _logger;
+    private long _nextRound;
 
     public OutboxDelivery(
         ICheckpointArchive archive,
@@ -32,12 +37,14 @@ internal sealed class OutboxDelivery : IDuty
         CacheRepair repair,
         ArchiveWriter writer,
         IOptions<WorkerOptions> options,
+        TimeProvider time,
         ILogger<OutboxDelivery> logger)
     {
         _archive = archive;
         _bus = bus;
         _repair = repair;
         _options = options.Value;
+        _time = time;
         _logger = logger;
         writer.OutboxFilled += () => _filled.Writer.TryWrite(true);
     }
@@ -48,7 +55,14 @@ internal sealed class OutboxDelivery : IDuty
 
     public async Task<int> RunOnceAsync(CancellationToken cancellationToken)
     {
+        var wait = _time.GetElapsedTime(_time.GetTimestamp(), _nextRound);
+        if (wait > TimeSpan.Zero)
+        {
+            await Task.Delay(wait, _time, cancellationToken);
+        }
+
         var entries = await _archive.ClaimOutboxAsync(_owner, _options.OutboxLease, ClaimSize, cancellationToken);
+        _nextRound = entries.Count == ClaimSize ? 0 : _time.GetTimestamp() + (long)(Distance.TotalSeconds * _time.TimestampFrequency);
         if (entries.Count == 0)
         {
             return 0;

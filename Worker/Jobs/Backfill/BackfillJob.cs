@@ -87,21 +87,23 @@ internal sealed class BackfillJob(SourceFactory sources, JobFiles files, Archive
     private async IAsyncEnumerable<JobStep> ReadFileAsync(
         JobContext context, BackfillArguments arguments, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        using var reader = new StreamReader(files.OpenRead(arguments.Path!));
+        using var text = new StreamReader(files.OpenRead(arguments.Path!));
+        var reader = new BoundedLineReader(text, CheckpointLine.MaxLength(import.MaxStateBytes));
         var passed = JobJson.Read<LineCursor>(context.Cursor)?.Lines ?? 0;
         for (var i = 0L; i < passed; i++)
         {
-            await reader.ReadLineAsync(cancellationToken);
+            await reader.ReadAsync(cancellationToken);
         }
 
         var (items, problems, lines, bytes) = (new List<Checkpoint>(), new List<JobFinding>(), 0, 0L);
-        while (await reader.ReadLineAsync(cancellationToken) is { } line)
+        while (await reader.ReadAsync(cancellationToken) is { } line)
         {
             lines++;
-            bytes += line.Length;
+            bytes += line.Text?.Length ?? 0;
             try
             {
-                if (line.Length > 0 && CheckpointLine.Read(line, import.MaxStateBytes) is var checkpoint && IsWanted(arguments, checkpoint))
+                if (line.Length > 0 && CheckpointLine.Read(line.Text ?? throw TooLong(line.Length), import.MaxStateBytes) is var checkpoint
+                    && IsWanted(arguments, checkpoint))
                 {
                     items.Add(checkpoint);
                 }
@@ -124,6 +126,9 @@ internal sealed class BackfillJob(SourceFactory sources, JobFiles files, Archive
             yield return await WriteAsync(items, problems, JobJson.Write(new LineCursor(passed + lines)), lines, passed + lines, cancellationToken);
         }
     }
+
+    private CheckpointFormatException TooLong(long length) => new(
+        $"The line has {length} characters; {CheckpointLine.MaxLength(import.MaxStateBytes)} are enough for the largest state that is allowed ({import.MaxStateBytes} bytes).");
 
     private static bool IsWanted(BackfillArguments arguments, Checkpoint checkpoint) =>
         arguments.Execution is { } one

@@ -11,6 +11,10 @@ internal static class CheckpointLine
 {
     private static readonly JsonWriterOptions Relaxed = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
+    /// <summary>The longest line, in characters: a state in base64, with room for everything else.</summary>
+    /// <param name="maxStateBytes">The largest state.</param>
+    public static int MaxLength(int maxStateBytes) => (int)Math.Min(Array.MaxLength, (maxStateBytes * 4L / 3) + (1024 * 1024));
+
     /// <summary>Writes a line.</summary>
     /// <param name="target">Where to.</param>
     /// <param name="checkpoint">The checkpoint.</param>

@@ -37,6 +37,8 @@ internal sealed partial class PostgresArchive : ICheckpointArchive, IJobStore, I
             builder.ConnectionStringBuilder.AutoPrepareMinUsages = 2;
         }
 
+        // Nothing here leaves a setting or a lock behind in its session.
+        builder.ConnectionStringBuilder.NoResetOnClose = true;
         builder.UseLoggerFactory(loggers);
         _source = builder.Build();
         var tables = $"\"{options.Schema}\".{options.TablePrefix}";
