@@ -27,6 +27,7 @@ try
     await using var servers = await ServerSet.StartAsync(ServerKind.All, BenchSettings.Servers);
     var lab = new Lab(servers, arguments.IsQuick);
     var report = new Report(await BenchSettings.ReadAsync(lab));
+    report.AddEarlier(await ReportFiles.ReadAsync(arguments));
     Console.WriteLine(ConsoleTable.Settings(report));
     foreach (var measure in arguments.Selected)
     {

@@ -49,7 +49,7 @@ internal sealed record Measure(
                     [.. Enumerable.Range(0, Lab.Rounds).Select(round => Sample.OfParts(Parts.Select(part => samples[part][round])))]));
             }
 
-            return new Outcome(this, figures);
+            return new Outcome(this, figures, lab.IsQuick);
         }
         finally
         {
@@ -65,7 +65,8 @@ internal sealed record Measure(
 /// <summary>What a measure found.</summary>
 /// <param name="Measure">The measure.</param>
 /// <param name="Figures">Of each contender.</param>
-internal sealed record Outcome(Measure Measure, IReadOnlyList<Figures> Figures)
+/// <param name="IsQuick">With the smaller counts.</param>
+internal sealed record Outcome(Measure Measure, IReadOnlyList<Figures> Figures, bool IsQuick)
 {
     public IReadOnlyList<Verdict> Verdicts { get; } =
         [.. Measure.Targets.Select(target => target.Judge(Figures.ToDictionary(figures => figures.Contender))).OfType<Verdict>()];
