@@ -50,6 +50,7 @@ internal sealed class RawStores(JobWorker worker, string? database, string prefi
                 RedisType.Hash => [.. (await db.HashGetAllAsync(key)).SelectMany(entry => new[] { entry.Name, entry.Value })],
                 RedisType.SortedSet => await db.SortedSetRangeByRankAsync(key),
                 RedisType.String => [await db.StringGetAsync(key)],
+                RedisType.None => [], // Gone since it was listed: a pending set that was settled.
                 var other => throw new InvalidOperationException($"{key} is a {other}."),
             };
             if (values.Append((RedisValue)(byte[])key!).Any(value => Has((byte[])value!, text)))
