@@ -28,10 +28,7 @@ internal sealed class RabbitFatMessages(string name, bool isConsumed, int count,
     {
         _lab = lab;
         _publisher = await RabbitPublish.ConnectAsync(lab);
-        _channel = await _publisher.CreateChannelAsync(
-            new CreateChannelOptions(publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: true, outstandingPublisherConfirmationsRateLimiter: null));
-        await _channel.QueueDeclareAsync(
-            _queue, durable: true, exclusive: false, autoDelete: false, new Dictionary<string, object?> { ["x-queue-type"] = "quorum" });
+        _channel = await RabbitPublish.OpenQueueAsync(_publisher, _queue);
         if (isConsumed)
         {
             _consumer = await RabbitPublish.ConnectAsync(lab);

@@ -17,10 +17,7 @@ internal sealed class RabbitPublish(string name, int stateBytes, int inFlight, i
     {
         _lab = lab;
         _connection = await ConnectAsync(lab);
-        _channel = await _connection.CreateChannelAsync(
-            new CreateChannelOptions(publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: true, outstandingPublisherConfirmationsRateLimiter: null));
-        await _channel.QueueDeclareAsync(
-            _queue, durable: true, exclusive: false, autoDelete: false, new Dictionary<string, object?> { ["x-queue-type"] = "quorum" });
+        _channel = await OpenQueueAsync(_connection, _queue);
         await RunAsync();
     }
 
@@ -43,6 +40,18 @@ internal sealed class RabbitPublish(string name, int stateBytes, int inFlight, i
             await _channel.QueueDeleteAsync(_queue);
             await _connection.DisposeAsync();
         }
+    }
+
+    /// <summary>A channel whose messages are confirmed, and a quorum queue.</summary>
+    /// <param name="connection">The connection.</param>
+    /// <param name="queue">The queue's name.</param>
+    public static async Task<IChannel> OpenQueueAsync(IConnection connection, string queue)
+    {
+        var channel = await connection.CreateChannelAsync(
+            new CreateChannelOptions(publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: true, outstandingPublisherConfirmationsRateLimiter: null));
+        await channel.QueueDeclareAsync(
+            queue, durable: true, exclusive: false, autoDelete: false, new Dictionary<string, object?> { ["x-queue-type"] = "quorum" });
+        return channel;
     }
 
     /// <summary>Connects.</summary>

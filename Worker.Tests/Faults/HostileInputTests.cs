@@ -1,4 +1,5 @@
 using AsyncCheckpoints.Contracts;
+using AsyncCheckpoints.Tests.Servers;
 using Google.Protobuf;
 using Shouldly;
 using Xunit;
@@ -103,7 +104,7 @@ public sealed partial class HostileInputTests(FaultServers servers)
             new Checkpoint { ExecutionId = "huge", Id = "1", State = new byte[HugeBytes], CreatedAt = DateTimeOffset.UnixEpoch }).Record is var record
             ? UnsafeByteOperations.UnsafeWrap(record) : ByteString.Empty;
         messages.Insert(1000, (WireFormat.ContentType.MediaType, Message("huge", Good("good", neighbours++), huge).ToByteArray()));
-        await RawQueue.PublishAsync(lab, messages);
+        await RawQueue.PublishAsync(lab.Servers.RabbitMq, lab.Prefix, messages);
         lab.Timeline.Note("published");
 
         var last = await FaultLab.ClientOf(host).SaveAsync(new Checkpoint { ExecutionId = "last" });

@@ -201,7 +201,7 @@ public sealed class OrderFaultTests(FaultServers servers)
                 },
             },
         };
-        await RawQueue.PublishAsync(lab, (WireFormat.ContentType.MediaType, message.ToByteArray()));
+        await RawQueue.PublishAsync(lab.Servers.RabbitMq, lab.Prefix, (WireFormat.ContentType.MediaType, message.ToByteArray()));
     }
 
     /// <summary>A wall clock that can be set; its timer is monotonic, as the machine's is.</summary>

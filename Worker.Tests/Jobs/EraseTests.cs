@@ -67,7 +67,7 @@ public sealed class EraseTests : IDisposable
 
         // What comes late: a redelivery with the sequence of then, and what the application had put aside.
         var late = new CheckpointCommands { SchemaVersion = 1, CommandId = $"late-{_prefix}", Saves = { Save(Of("person-7-a", "c0"), saved.Sequence) } };
-        await PublishAsync((WireFormat.ContentType.MediaType, late.ToByteArray()));
+        await RawQueue.PublishAsync(SharedServers.RabbitMq, _prefix, (WireFormat.ContentType.MediaType, late.ToByteArray()));
         broker.Restore();
         redis.Restore();
         var second = await StartClientAsync(broker, redis);
@@ -165,7 +165,7 @@ public sealed class EraseTests : IDisposable
     // One of the person, one of somebody else, one with both, one that nobody can read.
     private async Task PlantLettersAsync(JobWorker worker)
     {
-        await PublishAsync(
+        await RawQueue.PublishAsync(SharedServers.RabbitMq, _prefix,
             (WireFormat.ContentType.MediaType, Message("broken", 1, Save(Of("person-7-a", "x"), 0), Save(Of("person-70", "x"), 0))),
             (WireFormat.ContentType.MediaType, Message("newer", 99, Save(Of("person-7-b", "y"), 5), Save(Of("person-70", "y"), 5))),
             ("text/plain", "hello"u8.ToArray()));
@@ -226,16 +226,5 @@ public sealed class EraseTests : IDisposable
         var message = CheckpointCommands.Parser.ParseFrom((byte[])command.ExecuteScalar()!);
         message.Saves.ShouldHaveSingleItem();
         return message.CommandId;
-    }
-
-    private async Task PublishAsync(params (string ContentType, byte[] Body)[] messages)
-    {
-        await using var connection = await new ConnectionFactory { Uri = new Uri(SharedServers.RabbitMq) }.CreateConnectionAsync();
-        await using var channel = await connection.CreateChannelAsync(new CreateChannelOptions(true, true));
-        foreach (var (contentType, body) in messages)
-        {
-            var properties = new BasicProperties { ContentType = contentType, Persistent = true };
-            await channel.BasicPublishAsync(new QueueNames(_prefix).Commands, "", mandatory: true, properties, body);
-        }
     }
 }

@@ -1,9 +1,7 @@
 using AsyncCheckpoints.Contracts;
-using AsyncCheckpoints.Messaging;
 using AsyncCheckpoints.Tests.Servers;
 using Google.Protobuf;
 using Microsoft.Extensions.Hosting;
-using RabbitMQ.Client;
 using Shouldly;
 using Xunit;
 using WireFormat = AsyncCheckpoints.Contracts.WireFormat;
@@ -35,8 +33,9 @@ public sealed class DeadLetterTests
                 new SaveCheckpoint { Sequence = 0, Record = ByteString.CopyFrom(good.Record.Span) },
             },
         };
-        await PublishAsync(
-            deployment,
+        await RawQueue.PublishAsync(
+            SharedServers.RabbitMq,
+            deployment.Prefix,
             (WireFormat.ContentType.MediaType, newer.ToByteArray()),
             (WireFormat.ContentType.MediaType, mixed.ToByteArray()),
             (WireFormat.ContentType.MediaType, [0xff, 0xff, 0xff]),
@@ -59,16 +58,4 @@ public sealed class DeadLetterTests
 
     private static Task<IReadOnlyList<Worker.Storage.StoredDeadLetter>> LettersAsync(IHost worker) =>
         Deployment.ArchiveOf(worker).ListDeadLettersAsync(null, 100, true, CancellationToken.None);
-
-    private static async Task PublishAsync(Deployment deployment, params (string ContentType, byte[] Body)[] messages)
-    {
-        var factory = new ConnectionFactory { Uri = new Uri(SharedServers.RabbitMq) };
-        await using var connection = await factory.CreateConnectionAsync();
-        await using var channel = await connection.CreateChannelAsync(new CreateChannelOptions(true, true));
-        foreach (var (contentType, body) in messages)
-        {
-            var properties = new BasicProperties { ContentType = contentType, Persistent = true };
-            await channel.BasicPublishAsync(new QueueNames(deployment.Prefix).Commands, "", mandatory: true, properties, body);
-        }
-    }
 }

@@ -1,12 +1,10 @@
 using System.Text;
 using AsyncCheckpoints.Contracts;
-using AsyncCheckpoints.Messaging;
 using AsyncCheckpoints.Tests.Servers;
 using AsyncCheckpoints.Worker.Archiving;
 using Google.Protobuf;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
-using RabbitMQ.Client;
 using Shouldly;
 using Xunit;
 using WireFormat = AsyncCheckpoints.Contracts.WireFormat;
@@ -91,11 +89,6 @@ public sealed class UpgradeTests
     private static Task<SaveResult> SaveAsync(ICheckpointClient client, string id) => client.SaveAsync(
         new Checkpoint { ExecutionId = "run", Id = id, State = Encoding.UTF8.GetBytes(id) }, new SaveOptions { Durability = Durability.Persisted });
 
-    private static async Task PublishAsync(Deployment deployment, byte[] body)
-    {
-        await using var connection = await new ConnectionFactory { Uri = new Uri(SharedServers.RabbitMq) }.CreateConnectionAsync();
-        await using var channel = await connection.CreateChannelAsync(new CreateChannelOptions(true, true));
-        var properties = new BasicProperties { ContentType = WireFormat.ContentType.MediaType, Persistent = true };
-        await channel.BasicPublishAsync(new QueueNames(deployment.Prefix).Commands, "", mandatory: true, properties, body);
-    }
+    private static Task PublishAsync(Deployment deployment, byte[] body) =>
+        RawQueue.PublishAsync(SharedServers.RabbitMq, deployment.Prefix, (WireFormat.ContentType.MediaType, body));
 }

@@ -29,7 +29,9 @@ internal sealed class OutboxDelivery : IDuty
     private readonly WorkerOptions _options;
     private readonly TimeProvider _time;
     private readonly ILogger<OutboxDelivery> _logger;
-    private long _nextRound;
+
+    // Null: there was more than it could claim, or nothing was claimed yet.
+    private long? _claimedAt;
 
     public OutboxDelivery(
         ICheckpointArchive archive,
@@ -55,14 +57,13 @@ internal sealed class OutboxDelivery : IDuty
 
     public async Task<int> RunOnceAsync(CancellationToken cancellationToken)
     {
-        var wait = _time.GetElapsedTime(_time.GetTimestamp(), _nextRound);
-        if (wait > TimeSpan.Zero)
+        if (_claimedAt is { } claimedAt && Distance - _time.GetElapsedTime(claimedAt) is var rest && rest > TimeSpan.Zero)
         {
-            await Task.Delay(wait, _time, cancellationToken);
+            await Task.Delay(rest, _time, cancellationToken);
         }
 
         var entries = await _archive.ClaimOutboxAsync(_owner, _options.OutboxLease, ClaimSize, cancellationToken);
-        _nextRound = entries.Count == ClaimSize ? 0 : _time.GetTimestamp() + (long)(Distance.TotalSeconds * _time.TimestampFrequency);
+        _claimedAt = entries.Count == ClaimSize ? null : _time.GetTimestamp();
         if (entries.Count == 0)
         {
             return 0;
