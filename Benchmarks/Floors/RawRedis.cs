@@ -42,15 +42,26 @@ internal abstract class RawRedis(string name) : IContender
         return redis;
     }
 
-    /// <summary>Removes the keys of one contender.</summary>
+    /// <summary>
+    /// Removes the keys of one contender, also from the append-only file: the next one should not pay for rewriting them.
+    /// </summary>
     /// <param name="redis">The connection.</param>
     /// <param name="pattern">Of the keys.</param>
     public static async Task DeleteAsync(ConnectionMultiplexer redis, string pattern)
     {
         var database = redis.GetDatabase();
-        foreach (var keys in redis.GetServer(redis.GetEndPoints()[0]).Keys(pattern: pattern, pageSize: 1000).Chunk(500))
+        var server = redis.GetServer(redis.GetEndPoints()[0]);
+        foreach (var keys in server.Keys(pattern: pattern, pageSize: 1000).Chunk(500))
         {
             await database.KeyDeleteAsync(keys);
         }
+
+        await Load.UntilAsync(async () => !await IsRewritingAsync(server), "an earlier rewrite of the append-only file ends");
+        await server.SaveAsync(SaveType.BackgroundRewriteAppendOnlyFile);
+        await Load.UntilAsync(async () => !await IsRewritingAsync(server), "the append-only file is rewritten");
     }
+
+    private static async Task<bool> IsRewritingAsync(IServer server) =>
+        (await server.InfoAsync("persistence")).SelectMany(section => section)
+            .Any(field => field is { Key: "aof_rewrite_in_progress" or "aof_rewrite_scheduled", Value: "1" });
 }

@@ -26,6 +26,7 @@ internal sealed class RedisSetZaddZadd(string name, int inFlight, int count, int
         var state = Lab.State(1024);
         var n = Lab.Count(count, quickCount);
         var round = _round++;
+        var times = ProcessorTimes.Read(Lab);
         var sample = await Load.MeasureAsync(n, inFlight, i =>
         {
             RedisValue id = string.Concat(Rows.Execution(i), ":", i.ToString("D16", null));
@@ -41,6 +42,7 @@ internal sealed class RedisSetZaddZadd(string name, int inFlight, int count, int
         }
 
         Expect.Equal(n, written, "marks in Redis");
+        ProcessorTimes.Read(Lab).AddTo(sample, times, n);
         return sample;
     }
 }

@@ -49,7 +49,9 @@ internal sealed class IdleWorker(string name) : IContender
         _lab = lab;
         _installation = await Installation.StartAsync(lab);
         await Saves.SaveAsync(_installation.Client, Saves.Make(0, lab.State(1024)), Saves.Persisted);
-        await Task.Delay(TimeSpan.FromSeconds(lab.Count(30, 3)));
+
+        // So long a worker that has just started still compiles what it runs.
+        await Task.Delay(TimeSpan.FromSeconds(lab.Count(90, 3)));
     }
 
     public async Task<Sample> RunAsync()

@@ -79,7 +79,16 @@ internal interface ICheckpointCache
     /// <summary>Deletes all of an execution's checkpoints, in all namespaces; otherwise as <see cref="DeleteAsync"/>.</summary>
     Task<long> ClearAsync(string executionId, long sequence, bool isFixed, TimeSpan tombstoneTtl, CancellationToken cancellationToken);
 
-    /// <summary>The oldest pending marks of a shard, made before a moment (by the cache's clock), with their checkpoints.</summary>
+    /// <summary>
+    /// The shards with a pending mark made before a moment (by the cache's clock). A shard that something else wrote into is
+    /// among them: <see cref="ListPendingAsync"/> says what is wrong with it.
+    /// </summary>
+    Task<IReadOnlyList<int>> ListPendingShardsAsync(DateTimeOffset madeBefore, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// The oldest pending marks of a shard, made before a moment (by the cache's clock), with their checkpoints; at most so
+    /// many, and fewer when their checkpoints are large.
+    /// </summary>
     Task<IReadOnlyList<PendingEntry>> ListPendingAsync(int shard, DateTimeOffset madeBefore, int limit, CancellationToken cancellationToken);
 
     /// <summary>

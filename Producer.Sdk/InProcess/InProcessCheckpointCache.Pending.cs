@@ -21,6 +21,14 @@ internal sealed partial class InProcessCheckpointCache
     public Task<CacheServerStats?> GetServerStatsAsync(CancellationToken cancellationToken) => Task.FromResult<CacheServerStats?>(null);
 
     /// <inheritdoc />
+    public Task<IReadOnlyList<int>> ListPendingShardsAsync(DateTimeOffset madeBefore, CancellationToken cancellationToken)
+    {
+        var before = CheckpointCodec.ToMicroseconds(madeBefore);
+        return Run<IReadOnlyList<int>>(
+            () => [.. Enumerable.Range(0, ShardCount).Where(shard => _marks[shard].Count > 0 && _marks[shard].Min.Sequence < before)], cancellationToken);
+    }
+
+    /// <inheritdoc />
     public Task<IReadOnlyList<PendingEntry>> ListPendingAsync(
         int shard, DateTimeOffset madeBefore, int limit, CancellationToken cancellationToken)
     {

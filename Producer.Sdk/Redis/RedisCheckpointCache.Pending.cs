@@ -10,10 +10,33 @@ internal sealed partial class RedisCheckpointCache
 {
     // One mark that is missing makes its whole part suspect.
     private const int SettleChunk = 256;
-    private const int PayloadChunk = 16;
+
+    // What a page of pending checkpoints may hold, unless the first of them is larger.
+    private const int PageBytes = 32 * 1024 * 1024;
 
     // The largest state that options allow, and room for the rest of a record.
     private const int MaxPayloadBytes = (64 + 1) * 1024 * 1024;
+
+    /// <inheritdoc />
+    public async Task<IReadOnlyList<int>> ListPendingShardsAsync(DateTimeOffset madeBefore, CancellationToken cancellationToken)
+    {
+        var before = (double)CheckpointCodec.ToMicroseconds(madeBefore);
+        var found = await Task.WhenAll(Array.ConvertAll(_layout.PendingKeys, HasPendingAsync));
+        return [.. Enumerable.Range(0, ShardCount).Where(shard => found[shard])];
+
+        async Task<bool> HasPendingAsync(RedisKey pending)
+        {
+            try
+            {
+                var oldest = await _redis.CallAsync(db => db.SortedSetRangeByRankWithScoresAsync(pending, 0, 0), cancellationToken);
+                return oldest is [{ Score: var score }] && score < before;
+            }
+            catch (CheckpointFormatException)
+            {
+                return true;
+            }
+        }
+    }
 
     /// <inheritdoc />
     public async Task<IReadOnlyList<PendingEntry>> ListPendingAsync(
@@ -30,7 +53,7 @@ internal sealed partial class RedisCheckpointCache
             var foreign = new List<RedisValue>();
             foreach (var member in members)
             {
-                if (RedisFormat.ReadMember(member!) is { } mark)
+                if (RedisFormat.ReadMember(member!) is { } mark && _layout.ShardOf(mark.Key.ExecutionId) == shard)
                 {
                     marks.Add(mark);
                 }
@@ -131,38 +154,56 @@ internal sealed partial class RedisCheckpointCache
 
     private async Task<IReadOnlyList<PendingEntry>> ReadPendingAsync(int shard, List<PendingMark> marks, CancellationToken cancellationToken)
     {
-        var entries = new List<PendingEntry>(marks.Count);
-        foreach (var part in marks.Chunk(PayloadChunk))
+        var payloads = await Task.WhenAll(marks.ConvertAll(mark => MeasureAsync(shard, mark, cancellationToken)));
+        var bytes = 0L;
+        var count = 0;
+        while (count < payloads.Length && (count == 0 || bytes + payloads[count].Length <= PageBytes))
         {
-            entries.AddRange(await Task.WhenAll(Array.ConvertAll(part, mark => ReadPendingAsync(shard, mark, cancellationToken))));
+            bytes += payloads[count++].Length;
         }
 
-        return entries;
+        return await Task.WhenAll(payloads[..count].Select(payload => ReadPendingAsync(payload, cancellationToken)));
     }
 
-    private async Task<PendingEntry> ReadPendingAsync(int shard, PendingMark mark, CancellationToken cancellationToken)
+    private async Task<PendingPayload> MeasureAsync(int shard, PendingMark mark, CancellationToken cancellationToken)
     {
+        RedisKey hash = _layout.StreamKey(shard, 'h', mark.Key.ExecutionId, mark.Key.Namespace);
         if (mark.Kind != PendingKind.Save)
         {
-            return new PendingEntry(mark, default);
+            return new PendingPayload(mark, hash, 0, null);
         }
 
-        RedisKey hash = _layout.StreamKey(shard, 'h', mark.Key.ExecutionId, mark.Key.Namespace);
-        RedisValue[] values;
         try
         {
             var length = (long)await _redis.CallAsync(db => db.ExecuteAsync("HSTRLEN", hash, (RedisValue)mark.Key.Id), cancellationToken);
-            if (length > MaxPayloadBytes)
-            {
-                // Reading it would time out, and with it the rescue of everything behind it.
-                return new PendingEntry(mark, default, $"Redis holds {length} bytes, which is more than any checkpoint.");
-            }
+            return length <= MaxPayloadBytes
+                ? new PendingPayload(mark, hash, length, null)
 
-            values = await _redis.CallAsync(db => db.HashGetAsync(hash, [RedisFormat.MetaField, mark.Key.Id]), cancellationToken);
+                // Reading it would time out, and with it the rescue of everything behind it.
+                : new PendingPayload(mark, hash, 0, $"Redis holds {length} bytes, which is more than any checkpoint.");
         }
         catch (CheckpointFormatException e)
         {
             // Its neighbours in the shard are not to blame.
+            return new PendingPayload(mark, hash, 0, e.Message);
+        }
+    }
+
+    private async Task<PendingEntry> ReadPendingAsync(PendingPayload pending, CancellationToken cancellationToken)
+    {
+        var mark = pending.Mark;
+        if (mark.Kind != PendingKind.Save || pending.Fault is not null)
+        {
+            return new PendingEntry(mark, default, pending.Fault);
+        }
+
+        RedisValue[] values;
+        try
+        {
+            values = await _redis.CallAsync(db => db.HashGetAsync(pending.Hash, [RedisFormat.MetaField, mark.Key.Id]), cancellationToken);
+        }
+        catch (CheckpointFormatException e)
+        {
             return new PendingEntry(mark, default, e.Message);
         }
 
@@ -216,4 +257,7 @@ internal sealed partial class RedisCheckpointCache
 
         return (long)await _redis.RunAsync(RedisScripts.Settle, KeysOf(marks[0].Key), values, cancellationToken) == 1 ? [] : marks;
     }
+
+    /// <summary>A mark, and what Redis holds for it: so many bytes, or why they cannot be read.</summary>
+    private readonly record struct PendingPayload(PendingMark Mark, RedisKey Hash, long Length, string? Fault);
 }

@@ -91,7 +91,7 @@ internal static class RedisFormat
     public static PendingMark? ReadMember(byte[] member)
     {
         var parts = Encoding.UTF8.GetString(member).Split((char)Separator);
-        if (parts.Length != 5 || !long.TryParse(parts[4], NumberStyles.None, CultureInfo.InvariantCulture, out var sequence))
+        if (parts.Length != 5 || !long.TryParse(parts[4], NumberStyles.None, CultureInfo.InvariantCulture, out var sequence) || sequence > MaxSequence)
         {
             return null;
         }
@@ -103,7 +103,10 @@ internal static class RedisFormat
             "x" => PendingKind.Clear,
             _ => null,
         };
-        return kind is { } known ? new PendingMark(known, new CheckpointKey(parts[1], parts[2], parts[3]), sequence, default) : null;
+        var mark = new PendingMark(kind ?? default, new CheckpointKey(parts[1], parts[2], parts[3]), sequence, default);
+
+        // Written in another way (digits, text that is not UTF-8), it could never be settled.
+        return kind is not null && member.AsSpan().SequenceEqual(Member(parts[0][0], mark.Key, sequence)) ? mark : null;
     }
 
     /// <summary>A policy as the scripts take it.</summary>

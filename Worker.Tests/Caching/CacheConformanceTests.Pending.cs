@@ -71,6 +71,8 @@ public abstract partial class CacheConformanceTests
         (await sut.ListPendingAsync(shard, start.AddHours(1), 2, default)).Select(entry => Decode(new(0, entry.Record)).Id).ShouldBe(["1", "2"]);
         (await sut.ListPendingAsync((shard + 1) % sut.ShardCount, start.AddHours(1), 2, default)).ShouldBeEmpty();
         (await sut.ListPendingAsync(shard, start, 10, default)).ShouldBeEmpty();
+        (await sut.ListPendingShardsAsync(start.AddMicroseconds(2), default)).ShouldBe([shard]);
+        (await sut.ListPendingShardsAsync(start.AddMicroseconds(1), default)).ShouldBeEmpty();
     }
 
     [Fact]

@@ -203,14 +203,54 @@ public sealed class RedisCacheTests(ITestOutputHelper output) : CacheConformance
         var sut = await CreateSut();
         await SaveAsync(sut, Make("e", "1"), 5);
         var pending = KeyOf('p', null);
-        foreach (var (member, score) in new[] { ("nonsense", 1), ("q\u001Fe\u001F\u001F1\u001F5", double.NegativeInfinity), ("s\u001Fe\u001F\u001F1\u001Fx", 3) })
+        var elsewhere = Enumerable.Range(0, 1000).Select(i => $"e{i}").First(id => ShardHash.Of(id, Shards) != ShardHash.Of("e", Shards));
+        foreach (var (member, score) in new[]
+        {
+            ("nonsense", 1),
+            ("q\u001Fe\u001F\u001F1\u001F5", double.NegativeInfinity),
+            ("s\u001Fe\u001F\u001F1\u001Fx", 3),
+            ("s\u001Fe\u001F\u001F1\u001F5", 4),
+            ("s\u001Fe\u001F\u001F1\u001F9223372036854775807", 4),
+            ($"s\u001F{elsewhere}\u001F\u001F1\u001F0000000000000005", 5),
+        })
         {
             await (await BehindAsync()).SortedSetAddAsync(pending, member, score);
         }
 
-        (await sut.GetPendingStatsAsync(default)).Count.ShouldBe(4);
+        (await sut.GetPendingStatsAsync(default)).Count.ShouldBe(7);
         (await sut.ListPendingAsync(ShardHash.Of("e", Shards), DateTimeOffset.UnixEpoch.AddDays(1), 2, default)).ShouldHaveSingleItem().Mark.ShouldBe(MarkOf(Make("e", "1"), 5));
         (await (await BehindAsync()).SortedSetLengthAsync(pending)).ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task ListPendingAsync_LargeCheckpoints_GivesAsManyAsFit()
+    {
+        var sut = await CreateSut();
+        var before = DateTimeOffset.UnixEpoch.AddDays(1);
+        var state = new string('x', 10 * 1024 * 1024);
+        for (var i = 1; i <= 5; i++)
+        {
+            await SaveAsync(sut, Make("e", $"{i}", state: i == 1 ? state + state + state + state : state), i);
+        }
+
+        var pages = new List<int>();
+        while (await sut.ListPendingAsync(ShardHash.Of("e", Shards), before, 10, default) is { Count: > 0 } page)
+        {
+            page.ShouldAllBe(entry => !entry.Record.IsEmpty);
+            (await sut.SettleAsync([.. page.Select(entry => entry.Mark)], default)).ShouldBeEmpty();
+            pages.Add(page.Count);
+        }
+
+        pages.ShouldBe([1, 3, 1]);
+    }
+
+    [Fact]
+    public async Task ListPendingShardsAsync_KeyOfAnotherType_IsAmongThem()
+    {
+        var sut = await CreateSut();
+        await (await BehindAsync()).StringSetAsync(KeyOf('p', null), "text");
+
+        (await sut.ListPendingShardsAsync(DateTimeOffset.UnixEpoch, default)).ShouldBe([ShardHash.Of("e", Shards)]);
     }
 
     [Fact]

@@ -14,7 +14,6 @@ namespace AsyncCheckpoints.Worker.Rescue;
 /// </summary>
 internal sealed class PendingRescuer(
     CacheLink cache,
-    ICheckpointCache layout,
     CommandReader reader,
     ArchiveWriter writer,
     WorkerMetrics metrics,
@@ -30,19 +29,8 @@ internal sealed class PendingRescuer(
 
     public async Task<int> RunOnceAsync(CancellationToken cancellationToken)
     {
-        DateTimeOffset now;
-        try
-        {
-            now = await cache.CallAsync(static (cache, _, cancellationToken) => cache.GetTimeAsync(cancellationToken), 0, cancellationToken);
-        }
-        catch (CheckpointUnavailableException)
-        {
-            return 0; // Nothing can be read; the cache's own log says so.
-        }
-
-        var madeBefore = now - options.Value.RescueAfter;
         var rescued = 0;
-        for (var shard = 0; shard < layout.ShardCount; shard++)
+        foreach (var (shard, madeBefore) in await FindShardsAsync(cancellationToken))
         {
             try
             {
@@ -64,19 +52,38 @@ internal sealed class PendingRescuer(
         return rescued;
     }
 
+    private async Task<IReadOnlyList<(int Shard, DateTimeOffset MadeBefore)>> FindShardsAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            var now = await cache.CallAsync(static (cache, _, cancellationToken) => cache.GetTimeAsync(cancellationToken), 0, cancellationToken);
+            var madeBefore = now - options.Value.RescueAfter;
+            var shards = await cache.CallAsync(
+                static (cache, madeBefore, cancellationToken) => cache.ListPendingShardsAsync(madeBefore, cancellationToken), madeBefore, cancellationToken);
+            return [.. shards.Select(shard => (shard, madeBefore))];
+        }
+        catch (CheckpointUnavailableException)
+        {
+            return []; // Nothing can be read; the cache's own log says so.
+        }
+    }
+
     private async Task<int> RescueShardAsync(int shard, DateTimeOffset madeBefore, CancellationToken cancellationToken)
     {
         var rescued = 0;
+        PendingMark? first = null;
         while (true)
         {
             var entries = await cache.CallAsync(
                 static (cache, call, cancellationToken) => cache.ListPendingAsync(call.Shard, call.MadeBefore, PageSize, cancellationToken),
                 (Shard: shard, MadeBefore: madeBefore),
                 cancellationToken);
-            if (entries.Count == 0 || !await TryLeaseAsync(shard, cancellationToken))
+            if (entries.Count == 0 || entries[0].Mark == first || !await TryLeaseAsync(shard, cancellationToken))
             {
                 return rescued;
             }
+
+            first = entries[0].Mark;
 
             var commands = reader.Read(entries);
             await writer.WriteAsync(commands, cancellationToken);
@@ -85,10 +92,6 @@ internal sealed class PendingRescuer(
             await cache.CallAsync(
                 static (cache, marks, cancellationToken) => cache.SettleAsync(marks, cancellationToken), commands.Marks, cancellationToken);
             rescued += entries.Count;
-            if (entries.Count < PageSize)
-            {
-                return rescued;
-            }
         }
     }
 
