@@ -57,7 +57,7 @@ internal abstract class RawRedis(string name) : IContender
         }
 
         await Load.UntilAsync(async () => !await IsRewritingAsync(server), "an earlier rewrite of the append-only file ends");
-        await server.SaveAsync(SaveType.BackgroundRewriteAppendOnlyFile);
+        await database.ExecuteAsync("BGREWRITEAOF");
         await Load.UntilAsync(async () => !await IsRewritingAsync(server), "the append-only file is rewritten");
     }
 
