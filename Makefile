@@ -17,7 +17,7 @@ test-long: ## The tests that take long: jobs killed on their way through 200,000
 	infra/test.sh --filter Category=Long
 
 chaos: ## Random faults under load, from a seed (SEED=1 MINUTES=10); not a part of make test
-	infra/chaos.sh $(SEED) $(MINUTES)
+	infra/chaos.sh "$(SEED)" "$(MINUTES)"
 
 screenshots: ## The pictures of the dashboard in docs/images, of a worker under load (LOAD=90: seconds of load before)
 	infra/install.sh

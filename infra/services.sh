@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Starts and stops the Redis, RabbitMQ and PostgreSQL that a developer's worker uses. With Docker Compose where an engine
-# answers, else from Debian's packages. Everything is kept in .services; data survive `down`.
+# answers, else from Debian's packages. Ports and passwords are kept in .services, data too (Docker: in
+# volumes); they survive `down`.
 #
 #   infra/services.sh up|down
 set -euo pipefail
