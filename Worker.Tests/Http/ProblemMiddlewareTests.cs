@@ -1,10 +1,13 @@
 using System.Net;
+using System.Net.Sockets;
 using System.Text.Json;
 using AsyncCheckpoints.Worker.Http;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging;
+using Npgsql;
 using Shouldly;
 using Xunit;
 
@@ -24,6 +27,9 @@ public sealed class ProblemMiddlewareTests
         { "argument", 400, "bad-argument" },
         { "request", 408, "bad-request" },
         { "stopped", 503, "unavailable" },
+        { "archive-away", 503, "unavailable" },
+        { "archive-full", 503, "unavailable" },
+        { "archive-refuses", 500, "internal" },
         { "bug", 500, "internal" },
     };
 
@@ -64,6 +70,9 @@ public sealed class ProblemMiddlewareTests
         "argument" => new ArgumentException("Limit is 0; 1 to 2 are allowed.", "Limit"),
         "request" => new BadHttpRequestException("Too slow.", 408),
         "stopped" => new OperationCanceledException("inside"),
+        "archive-away" => new NpgsqlException("inside", new SocketException((int)SocketError.ConnectionRefused)),
+        "archive-full" => new SqliteException("inside", 13),
+        "archive-refuses" => new SqliteException("inside", 1),
         _ => new InvalidOperationException("inside"),
     };
 }

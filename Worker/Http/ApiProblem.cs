@@ -1,3 +1,4 @@
+using AsyncCheckpoints.Worker.Storage;
 using Microsoft.AspNetCore.Mvc;
 
 namespace AsyncCheckpoints.Worker.Http;
@@ -27,6 +28,8 @@ internal static class ApiProblem
             Create(StatusCodes.Status400BadRequest, "bad-argument", "A value is out of bounds.", MessageOf(e)), ("field", FieldOf(e))),
         OperationCanceledException => Create(
             StatusCodes.Status503ServiceUnavailable, "unavailable", "The operation was cut off; try again later."),
+        _ when TransientErrors.IsTransient(exception) => Create(
+            StatusCodes.Status503ServiceUnavailable, "unavailable", "A part of the pipeline cannot be reached; try again later."),
         _ => Create(StatusCodes.Status500InternalServerError, "internal", "The worker failed; its log says why."),
     };
 
