@@ -123,6 +123,43 @@ public sealed class OperationsApiTests(OperationsHost host) : IClassFixture<Oper
     public async Task Jobs_NotValid_IsABadRequest(string body) => await ProblemAsync(
         await Http.PostAsync("/jobs", new StringContent(body, Encoding.UTF8, "application/json")), HttpStatusCode.BadRequest);
 
+    [Fact]
+    public async Task Jobs_ScheduledTooFarAhead_IsNamed()
+    {
+        var refused = await Http.PostAsJsonAsync("/jobs", new { kind = "verify", scheduledAt = "9999-12-31T23:59:59.9999999Z" });
+        var problem = await refused.Content.ReadFromJsonAsync<JsonElement>();
+        refused.StatusCode.ShouldBe(HttpStatusCode.BadRequest, problem.ToString());
+        problem.GetProperty("field").GetString().ShouldBe("scheduledAt");
+        problem.GetProperty("detail").GetString()!.ShouldSatisfyAllConditions(
+            detail => detail.ShouldStartWith("ScheduledAt is 9999-12-31T23:59:59.9999999+00:00;"), detail => detail.ShouldContain("10 years"));
+
+        var next = TimeProvider.System.GetUtcNow().AddYears(9);
+        var job = await (await Http.PostAsJsonAsync("/jobs", new { kind = "verify", scheduledAt = next })).Content.ReadFromJsonAsync<JsonElement>();
+        job.GetProperty("scheduledAt").GetDateTimeOffset().ShouldBe(next, TimeSpan.FromMinutes(1));
+        (await Http.GetAsync("/jobs?limit=1000")).StatusCode.ShouldBe(HttpStatusCode.OK);
+        (await Http.PostAsync($"/jobs/{job.GetProperty("id").GetString()}/cancel", null)).StatusCode.ShouldBe(HttpStatusCode.OK);
+    }
+
+    [Theory]
+    [InlineData("savedFrom", "0001-01-01T00:00:00Z", 200)]
+    [InlineData("savedBefore", "9999-12-31T23:59:59.9999999Z", 200)]
+    [InlineData("savedFrom", "0001-01-01T00:00:00%2B14:00", 400)]
+    [InlineData("savedBefore", "9999-12-31T23:59:59.9999999-14:00", 400)]
+    public async Task Export_MomentAtTheEnd_IsTakenOrRefused(string name, string value, int status) =>
+        (await Http.GetAsync($"/export?execution=none&{name}={value}")).StatusCode.ShouldBe((HttpStatusCode)status);
+
+    [Theory]
+    [InlineData("""{"kind":"export","arguments":{"path":"moments.jsonl","savedFrom":"0001-01-01T00:00:00Z","savedBefore":"9999-12-31T23:59:59.9999999Z"}}""")]
+    [InlineData("""{"kind":"retention","arguments":{"dryRun":true,"rules":[{"executions":"*","maxAge":"10675199.02:48:05.4775807"}]}}""")]
+    [InlineData("""{"kind":"verify","scheduledAt":"0001-01-01T00:00:00Z"}""")]
+    public async Task Jobs_MomentAtTheEnd_Completes(string body)
+    {
+        var started = await Http.PostAsync("/jobs", new StringContent(body, Encoding.UTF8, "application/json"));
+        started.StatusCode.ShouldBe(HttpStatusCode.Created, await started.Content.ReadAsStringAsync());
+        var id = (await started.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("id").GetString()!;
+        (await host.Worker.WaitAsync(id)).GetProperty("state").GetString().ShouldBe("completed");
+    }
+
     [Theory]
     [InlineData("GET", "/jobs/none", 404)]
     [InlineData("GET", "/jobs/none/findings", 404)]

@@ -10,6 +10,8 @@ namespace AsyncCheckpoints.Worker.Jobs;
 internal sealed class JobStarter(
     IJobStore store, IEnumerable<IJobKind> kinds, JobSignal signal, IOptions<JobOptions> options, TimeProvider time, ILogger<JobStarter> logger)
 {
+    private const int MaxYearsAhead = 10;
+
     /// <summary>The kinds there are.</summary>
     public IReadOnlyList<string> Kinds { get; } = [.. kinds.Select(kind => kind.Kind).Order(StringComparer.Ordinal)];
 
@@ -34,6 +36,11 @@ internal sealed class JobStarter(
         }
 
         var now = time.GetUtcNow();
+        Require(
+            request.ScheduledAt is not { } at || at <= now.AddYears(MaxYearsAhead),
+            nameof(request.ScheduledAt),
+            $"{request.ScheduledAt:O}",
+            $"a moment up to {now.AddYears(MaxYearsAhead):O}, in {MaxYearsAhead} years,");
         var delay = request.ScheduledAt is { } moment && moment > now ? moment - now : TimeSpan.Zero;
         var job = new NewJob(
             Guid.CreateVersion7(now).ToString("N"),
