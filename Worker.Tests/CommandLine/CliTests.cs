@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net.Http.Json;
+using System.Runtime.Versioning;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using AsyncCheckpoints.Tests.Jobs;
@@ -45,6 +46,49 @@ public sealed class CliTests(CliHost host) : IClassFixture<CliHost>
         var json = JsonElement.Parse(await RunAsync("latest", "demo", "--json"));
         json.GetProperty("id").GetString().ShouldBe("second");
         json.GetProperty("parentId").GetString().ShouldBe("first");
+    }
+
+    [Theory]
+    [InlineData(3, "get", "demo", "none", "--output")]
+    [InlineData(3, "latest", "none", "--output")]
+    [InlineData(3, "latest", "none", "--json", "--output")]
+    [InlineData(5, "get", "demo", "first", "--url", "http://127.0.0.1:9", "--output")]
+    [InlineData(5, "export", "--url", "http://127.0.0.1:9")]
+    public async Task Output_NoAnswer_TheFileStays(int code, params string[] arguments)
+    {
+        var folder = Directory.CreateDirectory(Path.Combine(host.Worker.Folder, Guid.NewGuid().ToString("N"))).FullName;
+        var file = Path.Combine(folder, "state.json");
+        await File.WriteAllTextAsync(file, "the last good one");
+        string[] url = arguments.Contains("--url") ? [] : ["--url", Url];
+        var result = await CliProcess.RunAsync([.. arguments, file, .. url]);
+        result.ExitCode.ShouldBe(code, result.Error);
+        (await File.ReadAllTextAsync(file)).ShouldBe("the last good one");
+        Directory.GetFiles(folder).ShouldBe([file]);
+    }
+
+    [Fact]
+    [SupportedOSPlatform("linux")]
+    public async Task Output_FileOrLink_IsReplacedWithItsRights()
+    {
+        var folder = Directory.CreateDirectory(Path.Combine(host.Worker.Folder, Guid.NewGuid().ToString("N"))).FullName;
+        var (file, link, missing) = (Path.Combine(folder, "state.json"), Path.Combine(folder, "link"), Path.Combine(folder, "new"));
+        await File.WriteAllTextAsync(file, new string('x', 1000));
+        File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        File.CreateSymbolicLink(link, file);
+
+        (await RunAsync("get", "demo", "first", "--output", link)).ShouldBe("");
+        (await File.ReadAllTextAsync(file)).ShouldBe("""{"step":1,"list":[1,2],"gone":true}""");
+        File.GetUnixFileMode(file).ShouldBe(UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        new FileInfo(link).LinkTarget.ShouldBe(file);
+
+        await RunAsync("latest", "demo", "--json", "--output", missing);
+        JsonElement.Parse(await File.ReadAllTextAsync(missing)).GetProperty("id").GetString().ShouldBe("second");
+        Directory.GetFiles(folder).Order().ShouldBe([link, missing, file]);
+
+        var nowhere = await CliProcess.RunAsync("get", "demo", "first", "--output", Path.Combine(folder, "none", "x"), "--url", Url);
+        (nowhere.ExitCode, nowhere.Output).ShouldBe((1, ""));
+        nowhere.Error.ShouldContain(folder);
+        (await RunAsync("get", "demo", "first", "--output", "/dev/stdout")).ShouldBe("""{"step":1,"list":[1,2],"gone":true}""");
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text;
 using System.Text.Json;
 
 namespace AsyncCheckpoints.Worker.CommandLine;
@@ -134,16 +135,15 @@ internal static class CheckpointVerbs
     private static async Task<int> WriteAsync(Uri url, string path, bool json, FileInfo? output, CancellationToken cancellationToken)
     {
         using var worker = new WorkerClient(url);
-        await using var target = output is null ? Console.OpenStandardOutput() : output.Create();
         if (json)
         {
-            await using var writer = new StreamWriter(target);
-            await writer.WriteLineAsync((await worker.GetAsync($"{path}&format=json", cancellationToken)).GetRawText());
+            var text = (await worker.GetAsync($"{path}&format=json", cancellationToken)).GetRawText();
+            await OutputFile.WriteAsync(output, target => target.WriteAsync(Encoding.UTF8.GetBytes(text + Environment.NewLine), cancellationToken).AsTask());
         }
         else
         {
             using var answer = await worker.SendAsync(new HttpRequestMessage(HttpMethod.Get, path), cancellationToken);
-            await answer.Content.CopyToAsync(target, cancellationToken);
+            await OutputFile.WriteAsync(output, target => answer.Content.CopyToAsync(target, cancellationToken));
         }
 
         return ExitCodes.Done;

@@ -23,8 +23,11 @@ internal static class TransferVerbs
             using var worker = new WorkerClient(result.GetValue(url)!);
             var target = result.GetValue(file);
             var count = 0L;
-            await using (var output = Open(target))
+            await OutputFile.WriteAsync(target, async stream =>
             {
+                await using var output = target?.Name.EndsWith(".gz", StringComparison.OrdinalIgnoreCase) is true
+                    ? new GZipStream(stream, CompressionLevel.Fastest, leaveOpen: true)
+                    : stream;
                 await foreach (var id in ExecutionsAsync(worker, result.GetValue(execution), result.GetValue(prefix), cancellationToken))
                 {
                     var path = $"{WorkerClient.PathOf(id)}/checkpoints?allNamespaces=true&order=oldest&includeState=true";
@@ -34,7 +37,7 @@ internal static class TransferVerbs
                         count++;
                     }
                 }
-            }
+            });
 
             Report(result.GetValue(json), "exported", count);
             return ExitCodes.Done;
@@ -135,9 +138,6 @@ internal static class TransferVerbs
             Console.Error.WriteLine($"{what} {count} checkpoints");
         }
     }
-
-    private static Stream Open(FileInfo? file) => file is null ? Console.OpenStandardOutput()
-        : file.Name.EndsWith(".gz", StringComparison.OrdinalIgnoreCase) ? new GZipStream(file.Create(), CompressionLevel.Fastest) : file.Create();
 
     private static Stream OpenRead(FileInfo? file)
     {
