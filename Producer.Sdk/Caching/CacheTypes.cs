@@ -51,6 +51,11 @@ internal readonly record struct CacheRead(CacheReadStatus Status, CachedCheckpoi
 /// <param name="Record">An encoded <see cref="CheckpointRecord"/>.</param>
 internal readonly record struct CachedCheckpoint(long Sequence, ReadOnlyMemory<byte> Record);
 
+/// <summary>A page of a listing.</summary>
+/// <param name="Items">The checkpoints.</param>
+/// <param name="HasMore">Limit or bytes ended it, so more may follow.</param>
+internal readonly record struct CachePage(IReadOnlyList<CachedCheckpoint> Items, bool HasMore);
+
 /// <summary>What the cache knows of a key, without its record.</summary>
 /// <param name="Sequence">Of the checkpoint or the tombstone.</param>
 /// <param name="IsTombstone">Whether it is deleted.</param>

@@ -55,9 +55,13 @@ internal interface ICheckpointCache
 
     /// <summary>
     /// What the cache holds that matches the query, in its order, from behind <paramref name="after"/>; up to the
-    /// query's limit (fewer only when there are no more).
+    /// query's limit.
     /// </summary>
-    Task<IReadOnlyList<CachedCheckpoint>> ListAsync(CheckpointQuery query, ListPosition? after, CancellationToken cancellationToken);
+    /// <param name="query">The query.</param>
+    /// <param name="after">Where the page before ended.</param>
+    /// <param name="maxBytes">End the page before its records exceed so many bytes together (it has at least one).</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    Task<CachePage> ListAsync(CheckpointQuery query, ListPosition? after, long maxBytes, CancellationToken cancellationToken);
 
     /// <summary>
     /// For each key: the highest sequence at which the cache knows it, and whether that is a tombstone (its own or the

@@ -46,29 +46,24 @@ internal sealed partial class InProcessCheckpointCache
         cancellationToken);
 
     /// <inheritdoc />
-    public async Task<IReadOnlyList<CachedCheckpoint>> ListAsync(
-        CheckpointQuery query, ListPosition? after, CancellationToken cancellationToken)
+    public async Task<CachePage> ListAsync(CheckpointQuery query, ListPosition? after, long maxBytes, CancellationToken cancellationToken)
     {
-        var found = new List<CachedCheckpoint>();
+        var found = new CachePageBuilder(query, maxBytes);
         while (true)
         {
             // Taken in parts, so that nobody waits for the lock while a filter reads records.
             var part = await Run(() => Take(query, after), cancellationToken);
             foreach (var (_, checkpoint) in part)
             {
-                if (ListFilter.TryMatch(query, checkpoint) is { } match)
+                if (!found.TryAdd(checkpoint))
                 {
-                    found.Add(match);
-                    if (found.Count == query.Limit)
-                    {
-                        return found;
-                    }
+                    return found.Build();
                 }
             }
 
             if (part.Count < ListChunk)
             {
-                return found;
+                return found.Build();
             }
 
             after = part[^1].Position;

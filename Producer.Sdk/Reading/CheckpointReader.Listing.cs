@@ -1,3 +1,4 @@
+using AsyncCheckpoints.Caching;
 using AsyncCheckpoints.Contracts;
 
 namespace AsyncCheckpoints.Reading;
@@ -5,25 +6,34 @@ namespace AsyncCheckpoints.Reading;
 /// <summary>Listings: the union of Redis and archive.</summary>
 internal sealed partial class CheckpointReader
 {
+    // As much as an answer of the archive has.
+    private const long MaxPageBytes = 16 * 1024 * 1024;
+
     /// <summary>One page of an execution's checkpoints.</summary>
     /// <param name="query">What to list.</param>
     /// <param name="cancellationToken">Stops the read.</param>
     public async Task<CheckpointPage> ListAsync(CheckpointQuery query, CancellationToken cancellationToken)
     {
         ListPosition? after = query.ContinuationToken is { } token ? ListPosition.FromToken(token) : null;
-        var cached = await ListCacheAsync(query, after, cancellationToken);
+        var page = await ListCacheAsync(query, after, cancellationToken);
+        var cached = page?.Items;
 
         // A stream's cached part is its newest: a page that Redis can fill from there needs no archive.
         var isNewestOfOneStream = query is { Namespace: { } ns, OldestFirst: false }
             && !uncached.IsCacheBehind(query.ExecutionId, ns, cached is [var first, ..] ? first.Sequence : 0);
-        if (cached is not null && cached.Count >= query.Limit && isNewestOfOneStream)
+        if (page is { HasMore: true, Items: var items } && isNewestOfOneStream)
         {
-            return new CheckpointPage(cached, ListPosition.Of(cached[^1]).ToToken());
+            return new CheckpointPage(items, ListPosition.Of(items[^1]).ToToken());
         }
 
         var (found, hasMore) = await FindAsync(query, null, after, cancellationToken);
         var archived = await WithoutDeletedAsync(query.ExecutionId, found, cached is null, cancellationToken);
-        return Merge(query, cached ?? [], archived, hasMore && found.Count > 0 ? ListPosition.Of(found[^1]) : null);
+        return Merge(
+            query,
+            cached ?? [],
+            archived,
+            page is { HasMore: true } ? ListPosition.Of(cached![^1]) : null,
+            hasMore && found.Count > 0 ? ListPosition.Of(found[^1]) : null);
     }
 
     /// <summary>One page of executions.</summary>
@@ -73,28 +83,47 @@ internal sealed partial class CheckpointReader
             cancellationToken);
     }
 
-    private async Task<List<Checkpoint>?> ListCacheAsync(CheckpointQuery query, ListPosition? after, CancellationToken cancellationToken)
+    /// <summary>Null when the cache is away and reads may go on without it.</summary>
+    private async Task<(List<Checkpoint> Items, bool HasMore)?> ListCacheAsync(
+        CheckpointQuery query, ListPosition? after, CancellationToken cancellationToken)
     {
+        CachePage page;
         try
         {
-            var items = await cache.CallAsync(
-                static (cache, call, cancellationToken) => cache.ListAsync(call.Query, call.After, cancellationToken),
+            page = await cache.CallAsync(
+                static (cache, call, cancellationToken) => cache.ListAsync(call.Query, call.After, MaxPageBytes, cancellationToken),
                 (Query: query, After: after),
                 cancellationToken);
-            return [.. items.Select(item => query.IncludeState
-                ? Decode(item.Record, item.Sequence)
-                : CheckpointCodec.DecodeHeader(CheckpointCodec.Parse(item.Record.Span), item.Sequence, _options.MaxStateBytes))];
         }
         catch (CheckpointUnavailableException) when (_options.AllowStaleReads)
         {
             return null;
         }
+
+        // A record may be compressed: the states count too.
+        var items = new List<Checkpoint>(page.Items.Count);
+        var bytes = 0L;
+        foreach (var item in page.Items)
+        {
+            var checkpoint = query.IncludeState
+                ? Decode(item.Record, item.Sequence)
+                : CheckpointCodec.DecodeHeader(CheckpointCodec.Parse(item.Record.Span), item.Sequence, _options.MaxStateBytes);
+            bytes += checkpoint.State.Length;
+            if (bytes > MaxPageBytes && items.Count > 0)
+            {
+                return (items, true);
+            }
+
+            items.Add(checkpoint);
+        }
+
+        return (items, page.HasMore);
     }
 
-    /// <summary>Joins both sides by key. Each is complete only up to its last checkpoint, so the page ends there at the latest.</summary>
-    private static CheckpointPage Merge(CheckpointQuery query, List<Checkpoint> cached, List<Checkpoint> archived, ListPosition? archiveEnd)
+    /// <summary>Joins both sides by key. Each is complete only up to its end, so the page ends there at the latest.</summary>
+    private static CheckpointPage Merge(
+        CheckpointQuery query, List<Checkpoint> cached, List<Checkpoint> archived, ListPosition? cacheEnd, ListPosition? archiveEnd)
     {
-        ListPosition? cacheEnd = cached.Count >= query.Limit ? ListPosition.Of(cached[^1]) : null;
         var direction = query.OldestFirst ? 1 : -1;
         var end = cacheEnd is null || (archiveEnd is { } a && cacheEnd is { } c && direction * a.CompareTo(c) < 0) ? archiveEnd : cacheEnd;
         var items = cached.Concat(archived)

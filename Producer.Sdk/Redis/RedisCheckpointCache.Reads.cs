@@ -24,15 +24,14 @@ internal sealed partial class RedisCheckpointCache
         ReadFound(await _redis.RunAsync(RedisScripts.Latest, KeysOf(new CheckpointKey(executionId, ns, "")), [], cancellationToken));
 
     /// <inheritdoc />
-    public async Task<IReadOnlyList<CachedCheckpoint>> ListAsync(
-        CheckpointQuery query, ListPosition? after, CancellationToken cancellationToken)
+    public async Task<CachePage> ListAsync(CheckpointQuery query, ListPosition? after, long maxBytes, CancellationToken cancellationToken)
     {
         var shard = _layout.ShardOf(query.ExecutionId);
         string[] namespaces = query.Namespace is { } one
             ? [one]
             : ToStrings(await _redis.CallAsync(
                 db => db.SortedSetRangeByRankAsync(_layout.NamedKey(shard, 'n', query.ExecutionId)), cancellationToken));
-        var listing = new RedisListing(_redis, _layout, shard, query, after);
+        var listing = new RedisListing(_redis, _layout, shard, query, after, maxBytes);
         return await listing.ReadAsync(namespaces, cancellationToken);
     }
 

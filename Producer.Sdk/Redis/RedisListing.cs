@@ -6,9 +6,9 @@ namespace AsyncCheckpoints.Redis;
 
 /// <summary>
 /// One page of a listing: merges the streams' indexes in the total order and fetches payloads in small groups until the
-/// page is full. What is replaced while the page is read moves to the end of its stream and is not listed at its old place.
+/// page is full: payloads of some 4 MiB at a time, whatever their sizes. What is replaced while the page is read moves to the end of its stream and is not listed at its old place.
 /// </summary>
-internal sealed class RedisListing(RedisConnection redis, RedisLayout layout, int shard, CheckpointQuery query, ListPosition? after)
+internal sealed class RedisListing(RedisConnection redis, RedisLayout layout, int shard, CheckpointQuery query, ListPosition? after, long maxBytes)
 {
     private const int StreamsAtOnce = 64;
     private const int LargestGroup = 128;
@@ -21,7 +21,7 @@ internal sealed class RedisListing(RedisConnection redis, RedisLayout layout, in
     /// <summary>Reads the page.</summary>
     /// <param name="namespaces">The streams.</param>
     /// <param name="cancellationToken">Stops waiting.</param>
-    public async Task<IReadOnlyList<CachedCheckpoint>> ReadAsync(string[] namespaces, CancellationToken cancellationToken)
+    public async Task<CachePage> ReadAsync(string[] namespaces, CancellationToken cancellationToken)
     {
         var chunk = _hasFilter ? 256 : Math.Min(256, query.Limit);
         foreach (var part in namespaces.Chunk(StreamsAtOnce))
@@ -34,30 +34,34 @@ internal sealed class RedisListing(RedisConnection redis, RedisLayout layout, in
             }
         }
 
-        var found = new List<CachedCheckpoint>();
-        var size = Math.Min(16, query.Limit);
-        while (found.Count < query.Limit)
+        var found = new CachePageBuilder(query, maxBytes);
+        while (!found.IsFull)
         {
-            var group = await TakeAsync(size, cancellationToken);
-            if (group.Count == 0)
+            var places = await TakeAsync(_hasFilter ? LargestGroup : Math.Min(LargestGroup, found.Left), cancellationToken);
+            if (places.Count == 0)
             {
                 break;
             }
 
-            var bytes = await FetchAsync(group, found, cancellationToken);
-            size = (int)Math.Clamp(GroupBytes / Math.Max(1, bytes / group.Count), 1, LargestGroup);
-            size = _hasFilter ? size : Math.Min(size, Math.Max(1, query.Limit - found.Count));
+            foreach (var group in await SplitAsync(places, cancellationToken))
+            {
+                await FetchAsync(group, found, cancellationToken);
+                if (found.IsFull)
+                {
+                    break;
+                }
+            }
         }
 
-        return found;
+        return found.Build();
     }
 
-    private async Task<List<(RedisStreamCursor Stream, ListPosition Position)>> TakeAsync(int size, CancellationToken cancellationToken)
+    private async Task<List<Place>> TakeAsync(int size, CancellationToken cancellationToken)
     {
-        var group = new List<(RedisStreamCursor, ListPosition)>(size);
+        var group = new List<Place>(size);
         while (group.Count < size && _merge.TryDequeue(out var cursor, out var position))
         {
-            group.Add((cursor, position));
+            group.Add(new Place(cursor, position));
             await cursor.MoveNextAsync(cancellationToken);
             Enqueue(cursor);
         }
@@ -73,8 +77,31 @@ internal sealed class RedisListing(RedisConnection redis, RedisLayout layout, in
         }
     }
 
-    private async Task<long> FetchAsync(
-        List<(RedisStreamCursor Stream, ListPosition Position)> group, List<CachedCheckpoint> found, CancellationToken cancellationToken)
+    // By the sizes that the payloads have now; asked for all at once.
+    private async Task<List<List<Place>>> SplitAsync(List<Place> places, CancellationToken cancellationToken)
+    {
+        var sizes = await redis.CallAsync(
+            db => Task.WhenAll(places.Select(async place =>
+                (long)await db.ExecuteAsync("HSTRLEN", place.Stream.Hash, (RedisValue)place.Position.Id))),
+            cancellationToken);
+        var groups = new List<List<Place>>();
+        var bytes = 0L;
+        for (var i = 0; i < places.Count; i++)
+        {
+            bytes += sizes[i];
+            if (i == 0 || bytes > GroupBytes)
+            {
+                groups.Add([]);
+                bytes = sizes[i];
+            }
+
+            groups[^1].Add(places[i]);
+        }
+
+        return groups;
+    }
+
+    private async Task FetchAsync(List<Place> group, CachePageBuilder found, CancellationToken cancellationToken)
     {
         // One HMGET for each stream in the group.
         var payloads = new Dictionary<ListPosition, byte[]?>(group.Count);
@@ -92,7 +119,6 @@ internal sealed class RedisListing(RedisConnection redis, RedisLayout layout, in
             }
         }));
 
-        var bytes = 0L;
         foreach (var (_, position) in group)
         {
             if (payloads[position] is not { } payload)
@@ -100,14 +126,13 @@ internal sealed class RedisListing(RedisConnection redis, RedisLayout layout, in
                 continue;
             }
 
-            bytes += payload.Length;
             var checkpoint = RedisFormat.ReadPayload(payload);
-            if (found.Count < query.Limit && checkpoint.Sequence == position.Sequence && ListFilter.TryMatch(query, checkpoint) is { } match)
+            if (checkpoint.Sequence == position.Sequence && !found.TryAdd(checkpoint))
             {
-                found.Add(match);
+                return;
             }
         }
-
-        return bytes;
     }
+
+    private readonly record struct Place(RedisStreamCursor Stream, ListPosition Position);
 }

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Text.Json;
 using AsyncCheckpoints.Caching;
 using AsyncCheckpoints.Contracts;
@@ -94,6 +95,37 @@ public abstract partial class CacheConformanceTests(ITestOutputHelper output)
             (await sut.ListAsync(query with { Limit = 1500 }, null, default)).Select(item => item.Sequence).Order());
         (await AllPagesAsync(sut, query)).Select(c => c.Key).Distinct().Count().ShouldBe(1500);
         (await sut.ListAsync(query with { NodeName = "none" }, null, default)).ShouldBeEmpty();
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task ListAsync_MaxBytes_EndsThePageBeforeThem(bool includeState)
+    {
+        var sut = await CreateSut();
+        for (var i = 1; i <= 40; i++)
+        {
+            await SaveAsync(sut, Make("e", $"{i}", state: Convert.ToBase64String(RandomNumberGenerator.GetBytes(i > 36 ? 6_000_000 : 3000))), i);
+        }
+
+        var query = All("e") with { IncludeState = includeState, OldestFirst = true };
+        var (found, pages, largest) = (new List<long>(), 0, 0L);
+        ListPosition? after = null;
+        CachePage page;
+        do
+        {
+            page = await sut.ListAsync(query, after, 40_000, default);
+            page.Items.ShouldNotBeEmpty();
+            page.Items.ShouldSatisfyAllConditions(items => (items.Count == 1 || items.Sum(item => item.Record.Length) <= 40_000).ShouldBeTrue());
+            found.AddRange(page.Items.Select(item => item.Sequence));
+            largest = Math.Max(largest, page.Items.Count);
+            after = ListPosition.Of(CheckpointCodec.DecodeHeader(CheckpointCodec.Parse(page.Items[^1].Record.Span), found[^1]));
+            pages++;
+        }
+        while (page.HasMore);
+
+        found.ShouldBe(Enumerable.Range(1, 40).Select(i => (long)i));
+        (pages, largest).ShouldBe(includeState ? (8, 9L) : (1, 40L));
     }
 
     [Fact]

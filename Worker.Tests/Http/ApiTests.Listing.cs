@@ -62,6 +62,31 @@ public abstract partial class ApiTests
     }
 
     [Fact]
+    public async Task List_LargeStates_PagesEndByBytes()
+    {
+        for (var i = 1; i <= 5; i++)
+        {
+            (await Http.PutAsync($"{Path()}/{i}", new ByteArrayContent(new byte[6 * 1024 * 1024]))).EnsureSuccessStatusCode();
+        }
+
+        var (ids, counts, token) = (new List<string>(), new List<int>(), "");
+        do
+        {
+            var page = await Http.GetFromJsonAsync<JsonElement>($"{Path()}?includeState=true&order=oldest&limit=1000{token}");
+            ids.AddRange(page.GetProperty("items").EnumerateArray().Select(item => item.GetProperty("id").GetString()!));
+            counts.Add(page.GetProperty("items").GetArrayLength());
+            token = page.GetProperty("continuationToken").GetString() is { } next ? $"&continuationToken={Uri.EscapeDataString(next)}" : null;
+        }
+        while (token is not null);
+
+        ids.ShouldBe(["1", "2", "3", "4", "5"]);
+        counts.Max().ShouldBe(2);
+        var newest = await Http.GetFromJsonAsync<JsonElement>($"{Path()}?includeState=true&limit=1000");
+        newest.GetProperty("items").EnumerateArray().Select(item => item.GetProperty("id").GetString()).ShouldBe(["5", "4"]);
+        (await Http.GetFromJsonAsync<JsonElement>(Path())).GetProperty("items").GetArrayLength().ShouldBe(5);
+    }
+
+    [Fact]
     public async Task List_UnknownExecution_IsAnEmptyPage()
     {
         var page = await Http.GetFromJsonAsync<JsonElement>(Path());

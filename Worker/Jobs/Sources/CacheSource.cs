@@ -8,9 +8,6 @@ namespace AsyncCheckpoints.Worker.Jobs.Sources;
 /// <summary>This installation's cache: Redis.</summary>
 internal sealed class CacheSource(CacheLink cache, int maxStateBytes) : ICheckpointSource
 {
-    // The cache has no bound in bytes.
-    private const int PageSize = 100;
-
     public bool IsPartial => true;
 
     public async Task<IReadOnlyList<string>> FindExecutionsAsync(string prefix, string? after, int limit, CancellationToken cancellationToken) =>
@@ -21,19 +18,27 @@ internal sealed class CacheSource(CacheLink cache, int maxStateBytes) : ICheckpo
 
     public async Task<SourcePage> FindAsync(CheckpointQuery query, ListPosition? after, long maxBytes, CancellationToken cancellationToken)
     {
-        var limit = Math.Min(query.Limit, PageSize);
-        var found = await cache.CallAsync(
-            static (cache, call, cancellationToken) => cache.ListAsync(call.Query, call.After, cancellationToken),
-            (Query: query with { Limit = limit }, After: after),
+        var page = await cache.CallAsync(
+            static (cache, call, cancellationToken) => cache.ListAsync(call.Query, call.After, call.MaxBytes, cancellationToken),
+            (Query: query, After: after, MaxBytes: maxBytes),
             cancellationToken);
-        var items = new List<Checkpoint>(found.Count);
+        var items = new List<Checkpoint>(page.Items.Count);
         var problems = new List<JobFinding>();
-        foreach (var cached in found)
+        var bytes = 0L;
+        foreach (var (i, cached) in page.Items.Index())
         {
+            var count = items.Count;
             after = Read(query, cached, items, problems);
+
+            // A record may be compressed: the states count too.
+            bytes += items.Count > count ? items[^1].State.Length : 0;
+            if (bytes >= maxBytes && i < page.Items.Count - 1)
+            {
+                return new SourcePage(items, problems, after, true);
+            }
         }
 
-        return new SourcePage(items, problems, after, found.Count == limit);
+        return new SourcePage(items, problems, after, page.HasMore);
     }
 
     public async Task<Checkpoint?> LoadAsync(CheckpointKey key, CancellationToken cancellationToken)
