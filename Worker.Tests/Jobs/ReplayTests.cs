@@ -2,6 +2,7 @@ using System.Text.Json;
 using AsyncCheckpoints.Contracts;
 using AsyncCheckpoints.Messaging;
 using AsyncCheckpoints.Tests.Servers;
+using AsyncCheckpoints.Worker.Storage;
 using RabbitMQ.Client;
 using Shouldly;
 using Xunit;
@@ -58,7 +59,7 @@ public sealed class ReplayTests
             await JobWorker.FillAsync(archive, Count);
 
             // The events of filling it are not what a test is about.
-            var entries = await archive.ClaimOutboxAsync("test", TimeSpan.FromMinutes(1), 1000, default);
+            var entries = await archive.ClaimOutboxAsync("test", OutboxKind.Events, TimeSpan.FromMinutes(1), 1000, default);
             await archive.MarkDeliveredAsync("test", [.. entries.Select(entry => entry.Id)], default);
         }
 

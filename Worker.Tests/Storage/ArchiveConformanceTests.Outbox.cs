@@ -60,8 +60,8 @@ public abstract partial class ArchiveConformanceTests
             await CommitAsync(sut, Make("e", $"{i}", i));
         }
 
-        var a = await sut.ClaimOutboxAsync("a", Lease, 3, default);
-        var b = await sut.ClaimOutboxAsync("b", Lease, 10, default);
+        var a = await sut.ClaimOutboxAsync("a", OutboxKind.Events, Lease, 3, default);
+        var b = await sut.ClaimOutboxAsync("b", OutboxKind.Events, Lease, 10, default);
 
         a.Select(e => e.Changes[0].Id).ShouldBe(["1", "2", "3"]);
         b.Select(e => e.Changes[0].Id).ShouldBe(["4", "5"]);
@@ -77,20 +77,44 @@ public abstract partial class ArchiveConformanceTests
     }
 
     [Fact]
+    public async Task ClaimOutboxAsync_ManyOfTheOtherKindAhead_FindsItsOwn()
+    {
+        var sut = await CreateSut();
+        for (var i = 1; i <= 70; i++)
+        {
+            await DeleteAsync(sut, new Tombstone("gone", "", $"{i}", i, true));
+        }
+
+        await CommitAsync(sut, Make("e", "1", 1));
+        var events = await sut.ClaimOutboxAsync("a", OutboxKind.Events, Lease, 100, default);
+        events[^1].Changes[0].ExecutionId.ShouldBe("e");
+        events.ShouldAllBe(e => e.Kind == OutboxKind.Events);
+        var repairs = await sut.ClaimOutboxAsync("a", OutboxKind.Cache, Lease, 64, default);
+        repairs.Count.ShouldBe(64);
+        repairs.ShouldAllBe(e => e.Kind == OutboxKind.Cache);
+
+        // What failed is due again before what came later.
+        await sut.ReleaseOutboxAsync("a", [.. repairs.Select(e => e.Id)], TimeSpan.Zero, "Redis away", default);
+        await CommitAsync(sut, Make("e", "2", 2));
+        (await sut.ClaimOutboxAsync("a", OutboxKind.Events, Lease, 64, default)).ShouldHaveSingleItem().Changes[0].Id.ShouldBe("2");
+        (await sut.ClaimOutboxAsync("b", OutboxKind.Cache, Lease, 64, default)).Select(e => e.Id).ShouldBe(repairs.Select(e => e.Id));
+    }
+
+    [Fact]
     public async Task ClaimOutboxAsync_LeaseExpired_GoesToAnother()
     {
         var sut = await CreateSut();
         await CommitAsync(sut, Make("e", "1", 1));
-        var a = (await sut.ClaimOutboxAsync("a", Lease, 1, default)).ShouldHaveSingleItem();
-        (await sut.ClaimOutboxAsync("b", Lease, 1, default)).ShouldBeEmpty();
+        var a = (await sut.ClaimOutboxAsync("a", OutboxKind.Events, Lease, 1, default)).ShouldHaveSingleItem();
+        (await sut.ClaimOutboxAsync("b", OutboxKind.Events, Lease, 1, default)).ShouldBeEmpty();
 
         await ExpireLeasesAsync();
-        var b = (await sut.ClaimOutboxAsync("b", Lease, 1, default)).ShouldHaveSingleItem();
+        var b = (await sut.ClaimOutboxAsync("b", OutboxKind.Events, Lease, 1, default)).ShouldHaveSingleItem();
 
         b.ShouldSatisfyAllConditions(e => e.Id.ShouldBe(a.Id), e => e.Attempts.ShouldBe(2));
         (await sut.MarkDeliveredAsync("a", [a.Id], default)).ShouldBe(0);
         await sut.ReleaseOutboxAsync("a", [a.Id], TimeSpan.Zero, "not mine", default);
-        (await sut.ClaimOutboxAsync("c", Lease, 1, default)).ShouldBeEmpty();
+        (await sut.ClaimOutboxAsync("c", OutboxKind.Events, Lease, 1, default)).ShouldBeEmpty();
         (await sut.MarkDeliveredAsync("b", [a.Id], default)).ShouldBe(1);
     }
 
@@ -99,15 +123,15 @@ public abstract partial class ArchiveConformanceTests
     {
         var sut = await CreateSut();
         await CommitAsync(sut, Make("e", "1", 1));
-        var id = (await sut.ClaimOutboxAsync("a", Lease, 1, default))[0].Id;
+        var id = (await sut.ClaimOutboxAsync("a", OutboxKind.Events, Lease, 1, default))[0].Id;
         await sut.ReleaseOutboxAsync("a", [id], TimeSpan.Zero, "broker\0 away \uD800", default);
-        (await sut.ClaimOutboxAsync("b", Lease, 1, default)).ShouldHaveSingleItem().Attempts.ShouldBe(2);
+        (await sut.ClaimOutboxAsync("b", OutboxKind.Events, Lease, 1, default)).ShouldHaveSingleItem().Attempts.ShouldBe(2);
         await sut.ReleaseOutboxAsync("b", [id], TimeSpan.FromHours(1), "broker away", default);
-        (await sut.ClaimOutboxAsync("a", Lease, 1, default)).ShouldBeEmpty();
+        (await sut.ClaimOutboxAsync("a", OutboxKind.Events, Lease, 1, default)).ShouldBeEmpty();
 
         await ExpireLeasesAsync();
 
-        (await sut.ClaimOutboxAsync("a", Lease, 1, default)).ShouldHaveSingleItem().Attempts.ShouldBe(3);
+        (await sut.ClaimOutboxAsync("a", OutboxKind.Events, Lease, 1, default)).ShouldHaveSingleItem().Attempts.ShouldBe(3);
     }
 
     [Fact]
@@ -124,7 +148,7 @@ public abstract partial class ArchiveConformanceTests
             var mine = new List<long>();
             for (var i = 0; i < 10; i++)
             {
-                var entries = await sut.ClaimOutboxAsync($"{owner}", Lease, 2, default);
+                var entries = await sut.ClaimOutboxAsync($"{owner}", OutboxKind.Events, Lease, 2, default);
                 mine.AddRange(entries.Select(e => e.Id));
             }
 
@@ -165,7 +189,7 @@ public abstract partial class ArchiveConformanceTests
         }
 
         await DeleteAsync(sut, [.. Enumerable.Range(1, 7).Select(i => new Tombstone("f", "", $"{i}", 5, false))]);
-        var claimed = await sut.ClaimOutboxAsync("a", Lease, 20, default);
+        var claimed = await sut.ClaimOutboxAsync("a", OutboxKind.Events, Lease, 20, default);
         await sut.MarkDeliveredAsync("a", [.. claimed.Select(e => e.Id)], default);
         DateTimeOffset past = new(2001, 1, 1, 0, 0, 0, TimeSpan.Zero), future = new(2101, 1, 1, 0, 0, 0, TimeSpan.Zero);
 

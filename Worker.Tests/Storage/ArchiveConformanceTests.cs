@@ -82,7 +82,10 @@ public abstract partial class ArchiveConformanceTests : IAsyncLifetime
     private protected static CheckpointQuery All(string execution) => new() { ExecutionId = execution, Namespace = null, Limit = 1000 };
 
     private protected static async Task<IReadOnlyList<OutboxEntry>> ClaimAllAsync(ICheckpointArchive sut) =>
-        await sut.ClaimOutboxAsync("test", TimeSpan.FromHours(1), 100_000, default);
+    [
+        .. await sut.ClaimOutboxAsync("test", OutboxKind.Events, TimeSpan.FromHours(1), 100_000, default),
+        .. await sut.ClaimOutboxAsync("test", OutboxKind.Cache, TimeSpan.FromHours(1), 100_000, default),
+    ];
 
     [Fact]
     public async Task FindAsync_AfterCommit_RoundTripsEveryField()

@@ -46,7 +46,8 @@ public static class CheckpointWorkerExtensions
             .AddBus(parts)
             .AddCheckpointClient()
             .AddJobs(configuration)
-            .AddDuty<OutboxDelivery>()
+            .AddDuty<OutboxDelivery<EventPublisher>>()
+            .AddDuty<OutboxDelivery<CacheRepair>>()
             .AddDuty<PendingRescuer>()
             .AddDuty<ArchivePurge>()
             .AddDuty<JobRunner>()
@@ -123,6 +124,7 @@ public static class CheckpointWorkerExtensions
         services.AddSingleton<CacheRefill>();
         services.AddSingleton<Answers>();
         services.AddSingleton<ConsumptionWatch>();
+        services.AddSingleton<EventPublisher>();
         services.AddSingleton<CacheRepair>();
 
         // Stopped in reverse: the buses first, then the writer, and what it has committed is settled last.

@@ -1,3 +1,4 @@
+using AsyncCheckpoints.Saving;
 using AsyncCheckpoints.Worker.Archiving;
 using AsyncCheckpoints.Worker.Storage;
 using Microsoft.Extensions.Options;
@@ -5,12 +6,29 @@ using Microsoft.Extensions.Options;
 namespace AsyncCheckpoints.Worker.Outbox;
 
 /// <summary>Brings to Redis what was saved or deleted while Redis was away.</summary>
-internal sealed class CacheRepair(CacheRefill refill, IOptions<CheckpointOptions> options)
+internal sealed class CacheRepair(CacheRefill refill, CacheLink cache, IOptions<CheckpointOptions> options) : IOutboxTarget
 {
-    /// <summary>Applies changes; doing it again changes nothing.</summary>
-    /// <param name="changes">What changed in the archive.</param>
-    /// <param name="cancellationToken">Stops it.</param>
-    public async Task ApplyAsync(IReadOnlyList<OutboxChange> changes, CancellationToken cancellationToken)
+    public string Name => "Cache repair";
+
+    public OutboxKind Kind => OutboxKind.Cache;
+
+    // Rare: every commit wakes it, for its events.
+    public TimeSpan Distance { get; } = TimeSpan.FromMilliseconds(250);
+
+    public async Task<bool> IsThereAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await cache.CallAsync(static (cache, _, cancellationToken) => cache.GetTimeAsync(cancellationToken), 0, cancellationToken);
+            return true;
+        }
+        catch (CheckpointUnavailableException)
+        {
+            return false;
+        }
+    }
+
+    public async Task DeliverAsync(IReadOnlyList<OutboxChange> changes, CancellationToken cancellationToken)
     {
         foreach (var deletion in changes.Where(change => change.IsDeletion).OrderBy(change => change.Sequence))
         {

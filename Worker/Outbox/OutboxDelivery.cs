@@ -1,8 +1,6 @@
 using System.Diagnostics;
 using System.Threading.Channels;
-using AsyncCheckpoints.Contracts;
 using AsyncCheckpoints.Diagnostics;
-using AsyncCheckpoints.Messaging;
 using AsyncCheckpoints.Worker.Archiving;
 using AsyncCheckpoints.Worker.Hosting;
 using AsyncCheckpoints.Worker.Storage;
@@ -11,58 +9,60 @@ using Microsoft.Extensions.Options;
 namespace AsyncCheckpoints.Worker.Outbox;
 
 /// <summary>
-/// Brings outbox entries to where they go: events to the bus, repairs to Redis. Claim, deliver, mark; no transaction is
-/// open meanwhile. Entries of a worker that died are claimed anew when their lease is over, so a delivery may repeat.
+/// Brings outbox entries of one kind to where they go: events to the bus, repairs to Redis. Each kind has a loop and claims
+/// of its own, so that what cannot be delivered does not hold up the other. Claim, deliver, mark; no transaction is open
+/// meanwhile. Entries of a worker that died are claimed anew when their lease is over, so a delivery may repeat.
 /// </summary>
-internal sealed class OutboxDelivery : IDuty
+/// <typeparam name="TTarget">Where they go.</typeparam>
+internal sealed class OutboxDelivery<TTarget> : IDuty
+    where TTarget : class, IOutboxTarget
 {
     private const int ClaimSize = 64;
-
-    // Between rounds: each is two transactions, however little it finds.
-    private static readonly TimeSpan Distance = TimeSpan.FromMilliseconds(25);
     private static readonly TimeSpan MaxDelay = TimeSpan.FromMinutes(1);
     private readonly string _owner = Guid.CreateVersion7().ToString("N");
     private readonly Channel<bool> _filled = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private readonly ICheckpointArchive _archive;
-    private readonly ICheckpointBus _bus;
-    private readonly CacheRepair _repair;
+    private readonly TTarget _target;
     private readonly WorkerOptions _options;
     private readonly TimeProvider _time;
-    private readonly ILogger<OutboxDelivery> _logger;
+    private readonly ILogger<OutboxDelivery<TTarget>> _logger;
 
     // Null: there was more than it could claim, or nothing was claimed yet.
     private long? _claimedAt;
 
     public OutboxDelivery(
         ICheckpointArchive archive,
-        ICheckpointBus bus,
-        CacheRepair repair,
+        TTarget target,
         ArchiveWriter writer,
         IOptions<WorkerOptions> options,
         TimeProvider time,
-        ILogger<OutboxDelivery> logger)
+        ILogger<OutboxDelivery<TTarget>> logger)
     {
         _archive = archive;
-        _bus = bus;
-        _repair = repair;
+        _target = target;
         _options = options.Value;
         _time = time;
         _logger = logger;
         writer.OutboxFilled += () => _filled.Writer.TryWrite(true);
     }
 
-    public string Name => "Outbox delivery";
+    public string Name => _target.Name;
 
     public TimeSpan Interval => _options.OutboxInterval;
 
     public async Task<int> RunOnceAsync(CancellationToken cancellationToken)
     {
-        if (_claimedAt is { } claimedAt && Distance - _time.GetElapsedTime(claimedAt) is var rest && rest > TimeSpan.Zero)
+        if (_claimedAt is { } claimedAt && _target.Distance - _time.GetElapsedTime(claimedAt) is var rest && rest > TimeSpan.Zero)
         {
             await Task.Delay(rest, _time, cancellationToken);
         }
 
-        var entries = await _archive.ClaimOutboxAsync(_owner, _options.OutboxLease, ClaimSize, cancellationToken);
+        if (!await _target.IsThereAsync(cancellationToken))
+        {
+            return 0;
+        }
+
+        var entries = await _archive.ClaimOutboxAsync(_owner, _target.Kind, _options.OutboxLease, ClaimSize, cancellationToken);
         _claimedAt = entries.Count == ClaimSize ? null : _time.GetTimestamp();
         if (entries.Count == 0)
         {
@@ -96,9 +96,7 @@ internal sealed class OutboxDelivery : IDuty
             {
                 using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
                 timeout.CancelAfter(_options.OutboxLease / 2);
-                await (entry.Kind == OutboxKind.Events
-                    ? _bus.Publish(EventsOf(entry.Changes), timeout.Token)
-                    : _repair.ApplyAsync(entry.Changes, timeout.Token));
+                await _target.DeliverAsync(entry.Changes, timeout.Token);
                 lock (delivered)
                 {
                     delivered.Add(entry.Id);
@@ -115,44 +113,6 @@ internal sealed class OutboxDelivery : IDuty
     }
 
     public Task WaitForWorkAsync(CancellationToken cancellationToken) => _filled.Reader.ReadAsync(cancellationToken).AsTask();
-
-    /// <summary>The events that changes are; the same each time.</summary>
-    /// <param name="changes">What changed in the archive.</param>
-    public static CheckpointEvents EventsOf(IReadOnlyList<OutboxChange> changes) => new()
-    {
-        Persisted =
-        [
-            .. changes.Where(change => !change.IsDeletion).Select(change => new CheckpointPersisted
-            {
-                EventId = EventId("persisted", change),
-                ExecutionId = change.ExecutionId,
-                Namespace = change.Namespace!,
-                Id = change.Id!,
-                Sequence = change.Sequence,
-                NodeName = change.NodeName,
-            }),
-        ],
-        Deleted =
-        [
-            .. changes.Where(change => change.IsDeletion).Select(change => new CheckpointDeleted
-            {
-                EventId = EventId("deleted", change),
-                ExecutionId = change.ExecutionId,
-                Namespace = change.Namespace,
-                Id = change.Id,
-                Sequence = change.Sequence,
-            }),
-        ],
-    };
-
-    // Escaped, so that no two keys make the same id.
-    private static string EventId(string kind, OutboxChange change) => string.Join(
-        ':',
-        kind,
-        Uri.EscapeDataString(change.ExecutionId),
-        Uri.EscapeDataString(change.Namespace ?? "*"),
-        Uri.EscapeDataString(change.Id ?? "*"),
-        change.Sequence);
 
     private static TimeSpan Delay(int attempts) => Random.Shared.NextDouble() * TimeSpan.FromSeconds(
         Math.Min(MaxDelay.TotalSeconds, Math.Pow(2, Math.Min(attempts, 10))));

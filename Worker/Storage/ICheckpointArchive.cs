@@ -46,9 +46,9 @@ internal interface ICheckpointArchive
     Task<IReadOnlyList<Tombstone>> ListTombstonesAsync(string prefix, Tombstone? after, int limit, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Leases the oldest outbox entries that are due: not delivered, not leased by another, their retry time come.
+    /// Leases the oldest outbox entries of a kind that are due: not delivered, not leased by another, their retry time come.
     /// </summary>
-    Task<IReadOnlyList<OutboxEntry>> ClaimOutboxAsync(string owner, TimeSpan lease, int limit, CancellationToken cancellationToken);
+    Task<IReadOnlyList<OutboxEntry>> ClaimOutboxAsync(string owner, OutboxKind kind, TimeSpan lease, int limit, CancellationToken cancellationToken);
 
     /// <summary>Marks entries as delivered, where the owner still holds their lease.</summary>
     Task<int> MarkDeliveredAsync(string owner, IReadOnlyCollection<long> ids, CancellationToken cancellationToken);

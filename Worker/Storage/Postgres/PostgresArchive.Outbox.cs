@@ -6,12 +6,13 @@ internal sealed partial class PostgresArchive
 {
     /// <inheritdoc />
     public async Task<IReadOnlyList<OutboxEntry>> ClaimOutboxAsync(
-        string owner, TimeSpan lease, int limit, CancellationToken cancellationToken)
+        string owner, OutboxKind kind, TimeSpan lease, int limit, CancellationToken cancellationToken)
     {
         await using var command = _source.CreateCommand(_sql.OutboxClaim);
         command.Parameters.Add(Text(owner));
         command.Parameters.Add(Parameter(lease, NpgsqlDbType.Interval));
         command.Parameters.Add(Bigint(limit));
+        command.Parameters.Add(Parameter((short)kind, NpgsqlDbType.Smallint));
         var entries = new List<OutboxEntry>();
         await using (var reader = await command.ExecuteReaderAsync(cancellationToken))
         {

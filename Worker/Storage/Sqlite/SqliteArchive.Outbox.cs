@@ -6,11 +6,11 @@ internal sealed partial class SqliteArchive
 {
     /// <inheritdoc />
     public Task<IReadOnlyList<OutboxEntry>> ClaimOutboxAsync(
-        string owner, TimeSpan lease, int limit, CancellationToken cancellationToken) => _connections.WriteAsync(
+        string owner, OutboxKind kind, TimeSpan lease, int limit, CancellationToken cancellationToken) => _connections.WriteAsync(
         (transaction, prepare) =>
         {
             var entries = new List<OutboxEntry>();
-            using (var reader = prepare(_sql.OutboxClaim).Query(transaction, owner, Now, Now + Microseconds(lease), (long)limit))
+            using (var reader = prepare(_sql.OutboxClaim).Query(transaction, owner, Now, Now + Microseconds(lease), (long)limit, (long)kind))
             {
                 while (reader.Read())
                 {
