@@ -68,6 +68,9 @@ internal sealed record Measure(
 /// <param name="IsQuick">With the smaller counts.</param>
 internal sealed record Outcome(Measure Measure, IReadOnlyList<Figures> Figures, bool IsQuick)
 {
+    /// <summary>The measure's title, with a word where its counts were small.</summary>
+    public string Title => IsQuick ? $"{Measure.Title}, QUICK" : Measure.Title;
+
     public IReadOnlyList<Verdict> Verdicts { get; } =
         [.. Measure.Targets.Select(target => target.Judge(Figures.ToDictionary(figures => figures.Contender))).OfType<Verdict>()];
 }

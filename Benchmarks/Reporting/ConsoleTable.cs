@@ -21,7 +21,7 @@ internal static class ConsoleTable
             rows.Add([figures.Contender, .. metrics.Select(metric => Number.Text(figures, metric)), Number.Ratio(outcome, figures)]);
         }
 
-        return $"\n{outcome.Measure.Title} [{outcome.Measure.Name}]\n{Render(rows)}";
+        return $"\n{outcome.Title} [{outcome.Measure.Name}]\n{Render(rows)}";
     }
 
     /// <summary>All targets.</summary>
@@ -32,7 +32,7 @@ internal static class ConsoleTable
         foreach (var outcome in report.Outcomes)
         {
             rows.AddRange(outcome.Verdicts.Select(verdict => (string[])
-                [outcome.Measure.Title, verdict.Target.Text, Number.Text(verdict), verdict.IsMet ? "yes" : "NO"]));
+                [outcome.Title, verdict.Target.Text, Number.Text(verdict), verdict.IsMet ? "yes" : "NO"]));
         }
 
         return $"\nTargets\n{Render(rows)}";

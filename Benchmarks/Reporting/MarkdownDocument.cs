@@ -40,7 +40,7 @@ internal static class MarkdownDocument
         {
             foreach (var verdict in outcome.Verdicts)
             {
-                text.AppendLine($"| {outcome.Measure.Title} | {verdict.Target.Text} | {Number.Text(verdict)} | {(verdict.IsMet ? "yes" : "no")} |");
+                text.AppendLine($"| {outcome.Title} | {verdict.Target.Text} | {Number.Text(verdict)} | {(verdict.IsMet ? "yes" : "no")} |");
             }
         }
 
