@@ -108,6 +108,12 @@ public sealed partial class InfraFilesTests
                 ((YamlSequenceNode)names).ShouldAllBe(name => ((YamlMappingNode)root[section]).Children.ContainsKey(name));
             }
         }
+
+        // The worker sends both by OTLP.
+        foreach (var signal in new[] { "traces", "metrics" })
+        {
+            ((YamlSequenceNode)root["service"]["pipelines"][signal]["receivers"]).ShouldContain(new YamlScalarNode("otlp"));
+        }
     }
 
     [GeneratedRegex(@"\b(?:asynccheckpoints|dotnet)_[a-z_]+\b")]
