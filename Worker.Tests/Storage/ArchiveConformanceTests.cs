@@ -1,3 +1,4 @@
+using System.Data.Common;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
@@ -316,4 +317,29 @@ public abstract partial class ArchiveConformanceTests : IAsyncLifetime
 
     [Fact]
     public async Task PingAsync_Migrated_Answers() => await (await CreateSut()).PingAsync(default);
+
+    [Fact]
+    public async Task ProbeAsync_BesideOthers_LeavesNothing()
+    {
+        var sut = await CreateSut();
+        await CommitAsync(sut, Make("e", "a", 1));
+        await Task.WhenAll(Enumerable.Range(0, 10).Select(_ => sut.ProbeAsync(default)));
+        foreach (var (table, rows) in new[] { ("inbox", 1), ("checkpoints", 1), ("tombstones", 0), ("dead_letters", 0), ("outbox", 1) })
+        {
+            (await ExecuteAsync($"SELECT count(*) FROM {{tables}}{table}")).ShouldBe((long)rows, table);
+        }
+    }
+
+    [Theory]
+    [InlineData("inbox")]
+    [InlineData("checkpoints")]
+    [InlineData("tombstones")]
+    [InlineData("dead_letters")]
+    [InlineData("outbox")]
+    public async Task ProbeAsync_OneTableTakesNoWrites_Throws(string table)
+    {
+        var sut = await CreateSut();
+        await ExecuteAsync($"ALTER TABLE {{tables}}{table} RENAME TO gone");
+        await Should.ThrowAsync<DbException>(() => sut.ProbeAsync(default));
+    }
 }

@@ -18,8 +18,14 @@ internal interface ICheckpointArchive
     /// <returns>How many migrations this call applied.</returns>
     Task<int> MigrateAsync(CancellationToken cancellationToken);
 
-    /// <summary>Answers when the archive does.</summary>
+    /// <summary>Answers when the archive can be read.</summary>
     Task PingAsync(CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Commits a write to each table that <see cref="CommitAsync"/> writes to, and leaves nothing: what it adds, which nobody
+    /// sees, the same transaction removes.
+    /// </summary>
+    Task ProbeAsync(CancellationToken cancellationToken);
 
     /// <summary>
     /// One transaction: inbox rows; tombstones and the deletions that they mean; checkpoints that no tombstone covers,

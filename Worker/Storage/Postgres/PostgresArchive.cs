@@ -63,6 +63,17 @@ internal sealed partial class PostgresArchive : ICheckpointArchive, IJobStore, I
     }
 
     /// <inheritdoc />
+    public async Task ProbeAsync(CancellationToken cancellationToken)
+    {
+        // One transaction, as in CommitAsync.
+        var id = $"probe:{Guid.CreateVersion7():N}";
+        await using var batch = _source.CreateBatch();
+        batch.BatchCommands.Add(new NpgsqlBatchCommand(_sql.ProbeAdd) { Parameters = { Text(id) } });
+        batch.BatchCommands.Add(new NpgsqlBatchCommand(_sql.ProbeRemove) { Parameters = { Text(id) } });
+        await batch.ExecuteNonQueryAsync(cancellationToken);
+    }
+
+    /// <inheritdoc />
     public ValueTask DisposeAsync() => _source.DisposeAsync();
 
     private static NpgsqlParameter<T> Parameter<T>(T value, NpgsqlDbType type) => new() { TypedValue = value, NpgsqlDbType = type };

@@ -32,6 +32,40 @@ internal sealed partial class PostgresSql(string tables)
         FROM unnest($1::bigint[], $2::boolean[]) AS b (bucket, exclusive)
         """;
 
+    /// <summary>$1 id of the probe.</summary>
+    public string ProbeAdd { get; } = $"""
+        /* archive.probe */
+        WITH command AS (
+            INSERT INTO {tables}inbox (command_id) VALUES ($1)
+        ), checkpoint AS (
+            INSERT INTO {tables}checkpoints (
+                execution_id, namespace, checkpoint_id, sequence, version, created_at, node_name, content_type, state_sha256, state)
+            VALUES ($1, '', $1, 1, 0, now(), '', '', '', '')
+            ON CONFLICT (execution_id, namespace, checkpoint_id) DO UPDATE SET sequence = excluded.sequence
+        ), tombstone AS (
+            INSERT INTO {tables}tombstones (execution_id, scope, namespace, checkpoint_id, sequence) VALUES ($1, 2, '', $1, 1)
+            ON CONFLICT (execution_id, scope, namespace, checkpoint_id) DO UPDATE SET sequence = excluded.sequence
+        ), letter AS (
+            INSERT INTO {tables}dead_letters (letter_id, reason, content_type, body) VALUES ($1, '', '', '')
+        )
+        INSERT INTO {tables}outbox (kind, changes, lease_owner) VALUES (1, '[]', $1)
+        """;
+
+    /// <summary>$1 id of the probe.</summary>
+    public string ProbeRemove { get; } = $"""
+        /* archive.probe_remove */
+        WITH command AS (
+            DELETE FROM {tables}inbox WHERE command_id = $1
+        ), checkpoint AS (
+            DELETE FROM {tables}checkpoints WHERE execution_id = $1
+        ), tombstone AS (
+            DELETE FROM {tables}tombstones WHERE execution_id = $1
+        ), letter AS (
+            DELETE FROM {tables}dead_letters WHERE letter_id = $1
+        )
+        DELETE FROM {tables}outbox WHERE delivered_at IS NULL AND lease_owner = $1
+        """;
+
     public string InboxAdd { get; } = $"""
         /* inbox.add */
         INSERT INTO {tables}inbox (command_id)

@@ -81,5 +81,19 @@ internal sealed partial class SqliteArchive : ICheckpointArchive, IJobStore, IAs
         cancellationToken);
 
     /// <inheritdoc />
+    public Task ProbeAsync(CancellationToken cancellationToken) => _connections.WriteAsync(
+        (transaction, prepare) =>
+        {
+            var id = $"probe:{Guid.CreateVersion7():N}";
+            foreach (var sql in _sql.ProbeAdd)
+            {
+                prepare(sql).Execute(transaction, id, Now);
+            }
+
+            return _sql.ProbeRemove.Sum(sql => prepare(sql).Execute(transaction, id));
+        },
+        cancellationToken);
+
+    /// <inheritdoc />
     public ValueTask DisposeAsync() => _connections.DisposeAsync();
 }

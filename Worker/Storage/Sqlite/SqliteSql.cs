@@ -12,6 +12,42 @@ internal sealed partial class SqliteSql(string tables)
     /// <summary>1 when something was in the way.</summary>
     public const string EmptyLog = "/* archive.empty_log */ PRAGMA wal_checkpoint(TRUNCATE)";
 
+    /// <summary>?1 id of the probe, ?2 now.</summary>
+    public IReadOnlyList<string> ProbeAdd { get; } =
+    [
+        $"/* archive.probe */ INSERT INTO {tables}inbox (command_id, received_at) VALUES (?1, ?2)",
+        $"""
+        /* archive.probe */
+        INSERT INTO {tables}checkpoints (
+            execution_id, namespace, checkpoint_id, sequence, version, created_at, archived_at, node_name, content_type,
+            state_sha256, state)
+        VALUES (?1, '', ?1, 1, 0, ?2, ?2, '', '', x'', x'')
+        """,
+        $"""
+        /* archive.probe */
+        INSERT INTO {tables}tombstones (execution_id, scope, namespace, checkpoint_id, sequence, created_at)
+        VALUES (?1, 2, '', ?1, 1, ?2)
+        """,
+        $"""
+        /* archive.probe */
+        INSERT INTO {tables}dead_letters (letter_id, reason, content_type, body, created_at) VALUES (?1, '', '', x'', ?2)
+        """,
+        $"""
+        /* archive.probe */
+        INSERT INTO {tables}outbox (kind, changes, lease_owner, due_at, created_at) VALUES (1, '[]', ?1, ?2, ?2)
+        """,
+    ];
+
+    /// <summary>?1 id of the probe.</summary>
+    public IReadOnlyList<string> ProbeRemove { get; } =
+    [
+        $"/* archive.probe_remove */ DELETE FROM {tables}inbox WHERE command_id = ?1",
+        $"/* archive.probe_remove */ DELETE FROM {tables}checkpoints WHERE execution_id = ?1",
+        $"/* archive.probe_remove */ DELETE FROM {tables}tombstones WHERE execution_id = ?1",
+        $"/* archive.probe_remove */ DELETE FROM {tables}dead_letters WHERE letter_id = ?1",
+        $"/* archive.probe_remove */ DELETE FROM {tables}outbox WHERE delivered_at IS NULL AND lease_owner = ?1",
+    ];
+
     public string TableExists { get; } = $"""
         /* migration.table_exists */
         SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = '{tables}schema_version'
