@@ -37,7 +37,7 @@ public sealed class WorkerOptions
     [Range(1, 10_000)]
     public ushort Prefetch { get; set; } = 32;
 
-    /// <summary>How long the archive may be away before the worker gives its messages back and stops consuming until it answers.</summary>
+    /// <summary>How long the archive may be away before the worker gives its messages back and stops consuming until it takes a write.</summary>
     /// <value>The default value is 30 seconds.</value>
     [Range(typeof(TimeSpan), "00:00:00.100", "00:20:00")]
     public TimeSpan PauseAfter { get; set; } = TimeSpan.FromSeconds(30);

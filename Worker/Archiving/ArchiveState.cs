@@ -2,7 +2,7 @@ using AsyncCheckpoints.Worker.Storage;
 
 namespace AsyncCheckpoints.Worker.Archiving;
 
-/// <summary>Whether the archive answers, as its writers see it. Thread-safe.</summary>
+/// <summary>Whether the archive takes writes, as its writers see it. Thread-safe.</summary>
 internal sealed class ArchiveState(ICheckpointArchive archive, TimeProvider time, ILogger<ArchiveState> logger)
 {
     private readonly TaskCompletionSource _migrated = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -13,7 +13,7 @@ internal sealed class ArchiveState(ICheckpointArchive archive, TimeProvider time
     /// <summary>Completes once the schema is up to date.</summary>
     public Task WhenMigrated => _migrated.Task;
 
-    /// <summary>How long the archive has been away; null while it answers.</summary>
+    /// <summary>How long the archive has been away; null while it takes writes.</summary>
     public TimeSpan? Outage
     {
         get
@@ -48,7 +48,23 @@ internal sealed class ArchiveState(ICheckpointArchive archive, TimeProvider time
         }
     }
 
-    /// <summary>The archive answered.</summary>
+    /// <summary>Whether the archive takes a write that has nothing of any message in it. Changes nothing here.</summary>
+    /// <param name="cancellationToken">Stops it.</param>
+    public async Task<bool> TryProbeAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await archive.ProbeAsync(cancellationToken);
+            return true;
+        }
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+        {
+            Log.ProbeFailed(logger, archive.Name, e);
+            return false;
+        }
+    }
+
+    /// <summary>The archive took a write.</summary>
     public void Succeeded()
     {
         TimeSpan outage;
@@ -67,7 +83,7 @@ internal sealed class ArchiveState(ICheckpointArchive archive, TimeProvider time
         Log.ArchiveIsBack(logger, archive.Name, outage.TotalMilliseconds);
     }
 
-    /// <summary>The archive did not answer.</summary>
+    /// <summary>The archive did not answer, or takes no writes.</summary>
     /// <param name="exception">Its fault.</param>
     public void Failed(Exception exception)
     {

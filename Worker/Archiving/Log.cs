@@ -23,4 +23,7 @@ internal static partial class Log
 
     [LoggerMessage(2006, LogLevel.Information, "Redis had lost {Count} checkpoints that were just archived; they were put back")]
     public static partial void PutBack(ILogger logger, int count);
+
+    [LoggerMessage(2007, LogLevel.Debug, "The archive ({Archive}) took no write")]
+    public static partial void ProbeFailed(ILogger logger, string archive, Exception exception);
 }

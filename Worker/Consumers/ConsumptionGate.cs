@@ -1,17 +1,16 @@
 using AsyncCheckpoints.Messaging;
 using AsyncCheckpoints.Worker.Archiving;
-using AsyncCheckpoints.Worker.Storage;
 using MassTransit;
 using Microsoft.Extensions.Options;
 
 namespace AsyncCheckpoints.Worker.Consumers;
 
 /// <summary>
-/// When the archive stays away, gives the messages in hand back to the broker and stops consuming until it answers. The
-/// broker would otherwise take them back by itself after its consumer timeout, again and again.
+/// When the archive stays away, gives the messages in hand back to the broker and stops consuming until it takes a write.
+/// The broker would otherwise take them back by itself after its consumer timeout, again and again; and each delivery to
+/// an archive that only reads would bring a message nearer to the broker's limit.
 /// </summary>
 internal sealed class ConsumptionGate(
-    ICheckpointArchive archive,
     ArchiveState state,
     EndpointKeeper keeper,
     IOptions<WorkerOptions> options,
@@ -19,7 +18,7 @@ internal sealed class ConsumptionGate(
     ILogger<ConsumptionGate> logger)
     : BackgroundService, IReceiveEndpointObserver
 {
-    private static readonly TimeSpan PingInterval = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan ProbeInterval = TimeSpan.FromSeconds(1);
     private volatile IReceiveEndpoint? _endpoint;
     private CancellationTokenSource _closing = new();
 
@@ -81,28 +80,15 @@ internal sealed class ConsumptionGate(
         await closing.CancelAsync();
         closing.Dispose();
         await stopped;
-        while (state.Outage is not null && !await TryPingAsync(stoppingToken))
+        while (state.Outage is not null && !await state.TryProbeAsync(stoppingToken))
         {
-            await Task.Delay(PingInterval, time, stoppingToken);
+            await Task.Delay(ProbeInterval, time, stoppingToken);
         }
 
         state.Succeeded();
         await keeper.ResumeAsync(endpoint, stoppingToken);
         IsOpen = true;
         Log.Resumed(logger);
-    }
-
-    private async Task<bool> TryPingAsync(CancellationToken stoppingToken)
-    {
-        try
-        {
-            await archive.PingAsync(stoppingToken);
-            return true;
-        }
-        catch (Exception) when (!stoppingToken.IsCancellationRequested)
-        {
-            return false; // Said once, when it went away.
-        }
     }
 
     public override void Dispose()

@@ -28,7 +28,9 @@ internal static class WorkerHealthExtensions
             {
                 var state = provider.GetRequiredService<ArchiveState>();
                 await provider.GetRequiredService<ICheckpointArchive>().PingAsync(cancellationToken);
-                return state.WhenMigrated.IsCompletedSuccessfully ? null : "The schema is not up to date yet.";
+                return !state.WhenMigrated.IsCompletedSuccessfully ? "The schema is not up to date yet."
+                    : provider.GetRequiredService<ConsumptionGate>().IsOpen ? null
+                    : "It takes no writes: consuming has stopped until it does.";
             }), HealthStatus.Unhealthy, [Ready], Timeout))
             .Add(new HealthCheckRegistration(cache, provider => new Check(async cancellationToken =>
             {
