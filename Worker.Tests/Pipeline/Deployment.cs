@@ -60,13 +60,14 @@ internal sealed class Deployment : IAsyncDisposable
         set => _settings[setting] = value;
     }
 
-    public async Task<IHost> StartWorkerAsync()
+    public async Task<IHost> StartWorkerAsync(Action<IServiceCollection>? addServices = null)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Configuration.AddInMemoryCollection(_settings);
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         Quiet(builder.Logging);
         builder.Services.AddCheckpointWorker(builder.Configuration);
+        addServices?.Invoke(builder.Services);
         var app = builder.Build();
         app.MapWorkerHealth();
         app.MapWorkerMetrics();

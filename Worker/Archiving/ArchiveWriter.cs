@@ -9,8 +9,8 @@ namespace AsyncCheckpoints.Worker.Archiving;
 
 /// <summary>
 /// Group commit: whatever waits at the moment becomes one transaction, without lingering; while it commits, the next one
-/// grows. An outage of the archive is waited out. A batch that the archive refuses for good is halved until the
-/// message, and then the checkpoint, that it refuses stands alone; that one becomes a dead letter.
+/// grows. An outage of the archive is waited out. A batch that the archive refuses, though it takes other writes, is
+/// halved until the message, and then the checkpoint, that it refuses stands alone; that one becomes a dead letter.
 /// </summary>
 internal sealed class ArchiveWriter : BackgroundService
 {
@@ -151,7 +151,7 @@ internal sealed class ArchiveWriter : BackgroundService
         {
             if (batch.Count > 0)
             {
-                await CommitAsync(batch, stoppingToken);
+                await CommitAsync(batch, false, stoppingToken);
             }
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
@@ -188,7 +188,10 @@ internal sealed class ArchiveWriter : BackgroundService
         return batch;
     }
 
-    private async Task CommitAsync(List<Waiting> batch, CancellationToken stoppingToken)
+    /// <param name="batch">What to commit.</param>
+    /// <param name="wasProbed">Whether the archive has taken a probe since it last refused this or what holds it.</param>
+    /// <param name="stoppingToken">Stops it.</param>
+    private async Task CommitAsync(List<Waiting> batch, bool wasProbed, CancellationToken stoppingToken)
     {
         for (var attempt = 0; ; attempt++)
         {
@@ -209,9 +212,23 @@ internal sealed class ArchiveWriter : BackgroundService
                 batch.ForEach(waiting => waiting.TryCancel());
                 throw;
             }
-            catch (Exception e) when (TransientErrors.IsTransient(e))
+            catch (Exception e)
             {
                 Failed(activity, started, e);
+                if (!TransientErrors.IsTransient(e) && await _state.TryProbeAsync(stoppingToken))
+                {
+                    if (wasProbed)
+                    {
+                        await IsolateAsync(batch, e, stoppingToken);
+                        return;
+                    }
+
+                    // It may have come back only now: the content is to blame when it is refused between two probes.
+                    wasProbed = true;
+                    continue;
+                }
+
+                wasProbed = false;
                 _state.Failed(e);
                 batch.RemoveAll(waiting => waiting.TryGiveBack());
                 if (batch.Count == 0)
@@ -220,12 +237,6 @@ internal sealed class ArchiveWriter : BackgroundService
                 }
 
                 await Task.Delay(Backoff(attempt), _time, stoppingToken);
-            }
-            catch (Exception e)
-            {
-                Failed(activity, started, e);
-                await IsolateAsync(batch, e, stoppingToken);
-                return;
             }
         }
     }
@@ -251,26 +262,32 @@ internal sealed class ArchiveWriter : BackgroundService
         if (batch.Count > 1)
         {
             var half = batch.Count / 2;
-            await CommitAsync(batch[..half], stoppingToken);
-            await CommitAsync(batch[half..], stoppingToken);
+            await CommitAsync(batch[..half], true, stoppingToken);
+            await CommitAsync(batch[half..], true, stoppingToken);
             return;
         }
 
-        var commands = batch[0].Commands;
-        if (Poison.TrySplit(commands, reason) is not { } parts)
+        var whole = batch[0];
+        if (Poison.TrySplit(whole.Commands, reason) is not { } parts)
         {
             Log.ArchiveRefused(_logger, reason);
-            batch[0].TryFail(reason);
+            whole.TryFail(reason);
             return;
         }
 
-        foreach (var part in parts)
+        foreach (var part in parts.Select(whole.Part))
         {
-            await CommitAsync([new Waiting(part, CancellationToken.None)], stoppingToken);
+            await CommitAsync([part], true, stoppingToken);
+            if (!part.Committed.Task.IsCompletedSuccessfully)
+            {
+                // Withdrawn or refused: the message is not archived as a whole, and its marks stay.
+                whole.Committed.TrySetFromTask(part.Committed.Task);
+                return;
+            }
         }
 
-        batch[0].TryComplete();
-        await _settler.EnqueueAsync([commands], stoppingToken);
+        whole.TryComplete();
+        await _settler.EnqueueAsync([whole.Commands], stoppingToken);
     }
 
     private async Task CompleteAsync(List<Waiting> batch, ArchiveCommit commit, TimeSpan elapsed, CancellationToken stoppingToken)
@@ -297,6 +314,9 @@ internal sealed class ArchiveWriter : BackgroundService
         public IncomingCommands Commands => commands;
 
         public TaskCompletionSource Committed { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        /// <summary>A part of them, which goes back when they do.</summary>
+        public Waiting Part(IncomingCommands part) => new(part, cancellationToken);
 
         /// <summary>Claims them for a transaction.</summary>
         public bool TryTake() => Interlocked.Exchange(ref _taken, 1) == 0;

@@ -1,5 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Reflection;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace AsyncCheckpoints.Tests.Faults.Failpoints;
 
@@ -18,6 +20,15 @@ internal class CallWatch : DispatchProxy
         var watch = (CallWatch)(object)proxy;
         (watch._target, watch._before, watch._after) = (target, before, after ?? ((_, _) => { }));
         return proxy;
+    }
+
+    /// <summary>Puts a watch around a service that a factory makes.</summary>
+    public static void Watch<TService, TProxy>(IServiceCollection services, Action<string> before, Action<string, Task>? after = null)
+        where TService : class
+        where TProxy : class, TService
+    {
+        var original = services.Single(service => service.ServiceType == typeof(TService)).ImplementationFactory!;
+        services.Replace(ServiceDescriptor.Singleton<TService>(provider => Around<TProxy>(original(provider), before, after)));
     }
 
     protected override object? Invoke(MethodInfo? targetMethod, object?[]? args)

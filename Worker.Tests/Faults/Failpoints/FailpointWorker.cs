@@ -5,7 +5,6 @@ using AsyncCheckpoints.Worker.Http;
 using AsyncCheckpoints.Worker.Storage;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace AsyncCheckpoints.Tests.Faults.Failpoints;
 
@@ -29,8 +28,8 @@ internal static class FailpointWorker
             .AddCheckpointWorker(builder.Configuration)
             .AddCheckpointApi()
             .AddHostedService<ListenerCheck>();
-        Watch<ICheckpointArchive, IWatchedArchive>(builder.Services, BeforeArchive, AfterArchive);
-        Watch<ICheckpointCache, ICheckpointCache>(builder.Services, BeforeCache);
+        CallWatch.Watch<ICheckpointArchive, IWatchedArchive>(builder.Services, BeforeArchive, AfterArchive);
+        CallWatch.Watch<ICheckpointCache, ICheckpointCache>(builder.Services, BeforeCache);
         var app = builder.Build();
         app.MapCheckpointWorker();
         var bus = app.Services.GetRequiredService<IWorkerBus>();
@@ -67,13 +66,5 @@ internal static class FailpointWorker
                 failpoint.Reached(WorkerStep.BeforePendingCleared);
             }
         }
-    }
-
-    private static void Watch<TService, TProxy>(IServiceCollection services, Action<string> before, Action<string, Task>? after = null)
-        where TService : class
-        where TProxy : class, TService
-    {
-        var original = services.Single(service => service.ServiceType == typeof(TService)).ImplementationFactory!;
-        services.Replace(ServiceDescriptor.Singleton<TService>(provider => CallWatch.Around<TProxy>(original(provider), before, after)));
     }
 }

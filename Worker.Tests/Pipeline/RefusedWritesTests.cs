@@ -1,0 +1,213 @@
+using System.Net;
+using AsyncCheckpoints.Contracts;
+using AsyncCheckpoints.Tests.Faults.Failpoints;
+using AsyncCheckpoints.Tests.Storage.Postgres;
+using AsyncCheckpoints.Worker.Archiving;
+using AsyncCheckpoints.Worker.Consumers;
+using AsyncCheckpoints.Worker.Hosting;
+using AsyncCheckpoints.Worker.Storage;
+using MassTransit;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Npgsql;
+using Shouldly;
+using Xunit;
+
+namespace AsyncCheckpoints.Tests.Pipeline;
+
+/// <summary>A PostgreSQL that can be read and refuses writes: all of them, or some.</summary>
+public sealed class RefusedWritesTests
+{
+    private readonly DeliveryCount _deliveries = new();
+    private readonly string _role = $"r{Guid.NewGuid():N}";
+    private string _admin = "";
+    private int _probes;
+
+    [Theory]
+    [InlineData("REVOKE INSERT ON ALL TABLES IN SCHEMA {0} FROM {1}", "GRANT INSERT ON ALL TABLES IN SCHEMA {0} TO {1}")]
+    [InlineData("REVOKE INSERT ON {0}.checkpoints FROM {1}", "GRANT INSERT ON {0}.checkpoints TO {1}")]
+    [InlineData(
+        """
+        CREATE FUNCTION {0}.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'damaged' USING ERRCODE = 'XX001'; END $$;
+        CREATE TRIGGER refuse BEFORE INSERT ON {0}.checkpoints EXECUTE FUNCTION {0}.refuse();
+        CREATE TRIGGER refuse BEFORE INSERT ON {0}.dead_letters EXECUTE FUNCTION {0}.refuse();
+        """,
+        "DROP FUNCTION {0}.refuse CASCADE")]
+    [InlineData(
+        """
+        ALTER ROLE {1} SET default_transaction_read_only = on;
+        SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{1}'
+        """,
+        """
+        ALTER ROLE {1} RESET default_transaction_read_only;
+        SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{1}'
+        """)]
+    public async Task EveryWrite_IsAnOutageThatEndsByItself(string breaks, string mends)
+    {
+        await using var deployment = await CreateDeploymentAsync();
+        deployment["Worker:PauseAfter"] = "00:00:00.500";
+        var worker = await StartWorkerAsync(deployment);
+        var gate = worker.Services.GetRequiredService<ConsumptionGate>();
+        var client = await deployment.StartClientAsync();
+        await SaveAsync(client, "first", Durability.Persisted);
+        using var http = new HttpClient { BaseAddress = new Uri(((WebApplication)worker).Urls.First()) };
+
+        await ExecuteAsync(string.Format(null, breaks, deployment.Prefix, _role));
+        string[] ids = ["a", "b", "c", "d", "e"];
+        foreach (var id in ids)
+        {
+            await SaveAsync(client, id, Durability.Queued);
+        }
+
+        await Deployment.UntilAsync(() => Task.FromResult(!gate.IsOpen), "consuming has stopped");
+        await ProbesAsync(1);
+        var deliveries = _deliveries.Count;
+        await ProbesAsync(3);
+        gate.IsOpen.ShouldBeFalse();
+        _deliveries.Count.ShouldBe(deliveries);
+        (await Deployment.CacheOf(client).GetPendingStatsAsync(default)).Count.ShouldBe(ids.Length);
+        var health = await http.GetAsync("/health/ready");
+        health.StatusCode.ShouldBe(HttpStatusCode.ServiceUnavailable);
+        (await health.Content.ReadAsStringAsync()).ShouldContain("takes no writes");
+
+        await ExecuteAsync(string.Format(null, mends, deployment.Prefix, _role));
+        await Deployment.UntilAsync(async () => await ArchivedAsync(deployment) == "a b c d e first", "everything is archived");
+        await PendingAsync(client, 0);
+        gate.IsOpen.ShouldBeTrue();
+        _deliveries.Count.ShouldBeLessThanOrEqualTo(deliveries + ids.Length);
+        (await LettersAsync(worker)).ShouldBeEmpty();
+        await Deployment.UntilAsync(async () => (await http.GetAsync("/health/ready")).IsSuccessStatusCode, "the worker is ready");
+    }
+
+    [Fact]
+    public async Task OneCheckpoint_IsADeadLetterAndItsNeighboursAreArchived()
+    {
+        await using var deployment = await CreateDeploymentAsync();
+        var worker = await StartWorkerAsync(deployment);
+        var client = await deployment.StartClientAsync();
+        await RefuseAsync(deployment, "checkpoints", "NEW.checkpoint_id = 'bad'");
+
+        await WriteAsync(worker, "good", "bad", "neighbour");
+        (await ArchivedAsync(deployment)).ShouldBe("good neighbour");
+        (await LettersAsync(worker)).ShouldHaveSingleItem().Letter.Reason.ShouldContain("refused");
+
+        await SaveAsync(client, "bad", Durability.Queued);
+        await Deployment.UntilAsync(async () => (await LettersAsync(worker)).Count == 2, "a message of one checkpoint is a dead letter, too");
+        await PendingAsync(client, 0);
+    }
+
+    [Fact]
+    public async Task OneCheckpointAndItsDeadLetter_AreNotTakenForArchived()
+    {
+        await using var deployment = await CreateDeploymentAsync();
+        var worker = await StartWorkerAsync(deployment);
+        var client = await deployment.StartClientAsync();
+        await RefuseAsync(deployment, "checkpoints", "NEW.checkpoint_id = 'bad'");
+        await RefuseAsync(deployment, "dead_letters", "NEW.letter_id LIKE 'refused:%'");
+
+        await Should.ThrowAsync<PostgresException>(() => WriteAsync(worker, "good", "bad", "neighbour"));
+        await SaveAsync(client, "bad", Durability.Queued);
+        await Deployment.UntilAsync(async () => (await LettersAsync(worker)).Count == 1, "the whole message is a dead letter");
+        (await LettersAsync(worker))[0].Letter.Id.ShouldStartWith("message:");
+        (await Deployment.CacheOf(client).GetPendingStatsAsync(default)).Count.ShouldBe(1);
+    }
+
+    private async Task<Deployment> CreateDeploymentAsync()
+    {
+        var deployment = new Deployment(ArchiveKind.Postgres);
+        var admin = new NpgsqlConnectionStringBuilder(await PostgresDatabase.CreateAsync()) { Pooling = false };
+        _admin = admin.ConnectionString;
+        await ExecuteAsync($"CREATE ROLE {_role} LOGIN PASSWORD 'worker'; GRANT CREATE ON DATABASE {admin.Database} TO {_role}");
+        deployment["ConnectionStrings:Postgres"] = new NpgsqlConnectionStringBuilder(_admin)
+        {
+            Username = _role,
+            Password = "worker",
+            Pooling = true,
+            MaxPoolSize = 4,
+        }.ConnectionString;
+        deployment["Worker:RescueAfter"] = "1.00:00:00"; // By the queue, or not at all.
+        return deployment;
+    }
+
+    private async Task<IHost> StartWorkerAsync(Deployment deployment)
+    {
+        var worker = await deployment.StartWorkerAsync(services => CallWatch.Watch<ICheckpointArchive, IWatchedArchive>(
+            services,
+            call =>
+            {
+                if (call == nameof(ICheckpointArchive.ProbeAsync))
+                {
+                    Interlocked.Increment(ref _probes);
+                }
+            }));
+        worker.Services.GetRequiredService<IWorkerBus>().ConnectConsumeMessageObserver(_deliveries);
+        await worker.Services.GetRequiredService<ArchiveState>().WhenMigrated.WaitAsync(Deployment.Patience);
+        return worker;
+    }
+
+    /// <summary>Consuming has stopped: no probe is anybody's but the gate's.</summary>
+    private Task ProbesAsync(int more)
+    {
+        var goal = Volatile.Read(ref _probes) + more;
+        return Deployment.UntilAsync(() => Task.FromResult(Volatile.Read(ref _probes) >= goal), $"{more} more probes");
+    }
+
+    private static Task PendingAsync(IHost client, int count) => Deployment.UntilAsync(
+        async () => (await Deployment.CacheOf(client).GetPendingStatsAsync(default)).Count == count, $"{count} are pending");
+
+    private static Task<SaveResult> SaveAsync(IHost client, string id, Durability durability) =>
+        client.Services.GetRequiredService<ICheckpointClient>().SaveAsync(
+            new Checkpoint { ExecutionId = "x", Id = id, State = new byte[] { 1 } }, new SaveOptions { Durability = durability, Strict = true });
+
+    /// <summary>One message.</summary>
+    private static async Task WriteAsync(IHost worker, params string[] ids)
+    {
+        var message = new CheckpointCommands { SchemaVersion = Contracts.WireFormat.SchemaVersion, CommandId = $"{Guid.NewGuid():N}" };
+        message.Saves.AddRange(ids.Select((id, i) => new SaveCheckpoint
+        {
+            Sequence = i + 1,
+            Record = Google.Protobuf.UnsafeByteOperations.UnsafeWrap(
+                CheckpointCodec.Encode(new Checkpoint { ExecutionId = "x", Id = id, CreatedAt = DateTimeOffset.UnixEpoch }).Record),
+            Cached = true,
+        }));
+        var commands = worker.Services.GetRequiredService<CommandReader>().Read(message) with { Marks = [] };
+        await worker.Services.GetRequiredService<ArchiveWriter>().WriteAsync(commands, CancellationToken.None).WaitAsync(Deployment.Patience);
+    }
+
+    private Task<object?> RefuseAsync(Deployment deployment, string table, string condition) => ExecuteAsync(
+        $"""
+        CREATE FUNCTION {deployment.Prefix}.refuse_{table}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'refused' USING ERRCODE = 'XX001'; END $$;
+        CREATE TRIGGER refuse BEFORE INSERT ON {deployment.Prefix}.{table} FOR EACH ROW WHEN ({condition}) EXECUTE FUNCTION {deployment.Prefix}.refuse_{table}();
+        """);
+
+    private async Task<string> ArchivedAsync(Deployment deployment) => $"{await ExecuteAsync(
+        $"SELECT string_agg(checkpoint_id, ' ' ORDER BY checkpoint_id) FROM {deployment.Prefix}.checkpoints")}";
+
+    private static Task<IReadOnlyList<StoredDeadLetter>> LettersAsync(IHost worker) =>
+        Deployment.ArchiveOf(worker).ListDeadLettersAsync(null, 100, true, CancellationToken.None);
+
+    private async Task<object?> ExecuteAsync(string sql)
+    {
+        await using var source = NpgsqlDataSource.Create(_admin);
+        await using var command = source.CreateCommand(sql);
+        return await command.ExecuteScalarAsync();
+    }
+
+    private sealed class DeliveryCount : IConsumeMessageObserver<CheckpointCommands>
+    {
+        private int _count;
+
+        public int Count => Volatile.Read(ref _count);
+
+        public Task PreConsume(ConsumeContext<CheckpointCommands> context)
+        {
+            Interlocked.Increment(ref _count);
+            return Task.CompletedTask;
+        }
+
+        public Task PostConsume(ConsumeContext<CheckpointCommands> context) => Task.CompletedTask;
+
+        public Task ConsumeFault(ConsumeContext<CheckpointCommands> context, Exception exception) => Task.CompletedTask;
+    }
+}
