@@ -22,6 +22,19 @@ internal sealed class PendingSettler(CacheLink cache, CacheRefill refill, ILogge
     public ValueTask EnqueueAsync(IReadOnlyList<IncomingCommands> committed, CancellationToken cancellationToken) =>
         _committed.Writer.WriteAsync(committed, cancellationToken);
 
+    /// <summary>Settles marks whose checkpoints are archived, at once, and puts back what Redis has lost.</summary>
+    /// <param name="marks">The marks.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    public async Task SettleAsync(IReadOnlyCollection<PendingMark> marks, CancellationToken cancellationToken)
+    {
+        var lost = await cache.CallAsync(
+            static (cache, marks, cancellationToken) => cache.SettleAsync(marks, cancellationToken), marks, cancellationToken);
+        if (lost.Count > 0)
+        {
+            await PutBackAsync(lost, cancellationToken);
+        }
+    }
+
     /// <summary>Settles what is left, then stops.</summary>
     /// <param name="cancellationToken">The end of patience.</param>
     public override async Task StopAsync(CancellationToken cancellationToken)
@@ -80,12 +93,7 @@ internal sealed class PendingSettler(CacheLink cache, CacheRefill refill, ILogge
 
         try
         {
-            var lost = await cache.CallAsync(
-                static (cache, marks, cancellationToken) => cache.SettleAsync(marks, cancellationToken), marks, stoppingToken);
-            if (lost.Count > 0)
-            {
-                await PutBackAsync(lost, stoppingToken);
-            }
+            await SettleAsync(marks, stoppingToken);
         }
         catch (Exception e) when (!stoppingToken.IsCancellationRequested)
         {

@@ -16,6 +16,7 @@ internal sealed class PendingRescuer(
     CacheLink cache,
     CommandReader reader,
     ArchiveWriter writer,
+    PendingSettler settler,
     WorkerMetrics metrics,
     IOptions<WorkerOptions> options,
     ILogger<PendingRescuer> logger) : IDuty
@@ -86,11 +87,10 @@ internal sealed class PendingRescuer(
             first = entries[0].Mark;
 
             var commands = reader.Read(entries);
-            await writer.WriteAsync(commands, cancellationToken);
 
-            // The writer settles in the background; here it must be done before the next look.
-            await cache.CallAsync(
-                static (cache, marks, cancellationToken) => cache.SettleAsync(marks, cancellationToken), commands.Marks, cancellationToken);
+            // What is settled twice looks lost. The writer would do it in the background; here it must be done before the next look.
+            await writer.WriteAsync(commands with { Marks = [] }, cancellationToken);
+            await settler.SettleAsync(commands.Marks, cancellationToken);
             rescued += entries.Count;
         }
     }
