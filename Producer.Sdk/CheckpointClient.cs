@@ -106,7 +106,7 @@ internal sealed class CheckpointClient(SavePipeline pipeline, BufferBudget budge
         return await SaveAsync(copy, (options ?? DefaultSaveOptions) with { ExpectedLatestId = SaveOptions.EmptyStream }, cancellationToken);
     }
 
-    public Task FlushAsync(CancellationToken cancellationToken = default) => budget.WhenEmptyAsync(cancellationToken);
+    public Task FlushAsync(CancellationToken cancellationToken = default) => budget.FlushAsync(cancellationToken);
 
     /// <summary>
     /// Redis decides who is first. What it cannot know, because the stream has expired there, is brought back before.

@@ -28,6 +28,7 @@ public class BatchBenchmarks
                 Sequence = i,
                 IsCached = true,
                 Wanted = Durability.Queued,
+                Room = default,
                 Record = encoded.Record,
             };
         })];

@@ -94,8 +94,14 @@ internal sealed partial class InProcessCheckpointCache : ICheckpointCache
             {
                 isHere = stream.TryGet(id, out var known, out _);
                 newest = stream.Latest?.Sequence < sequence;
-                if ((isHere && known >= sequence) || !(pending || isHere || newest || stream.First?.Sequence < sequence))
+                if (isHere && known >= sequence)
                 {
+                    return CachePut.Ignored;
+                }
+
+                if (!(pending || isHere || newest || stream.First?.Sequence < sequence))
+                {
+                    execution?.Leave(sequence);
                     return CachePut.Ignored;
                 }
             }

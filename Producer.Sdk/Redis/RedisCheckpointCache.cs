@@ -28,7 +28,7 @@ internal sealed partial class RedisCheckpointCache : ICheckpointCache, IAsyncDis
     public RedisCheckpointCache(string connectionString, string prefix, int shardCount, TimeSpan timeout)
     {
         _layout = new RedisLayout(prefix, shardCount);
-        _redis = new RedisConnection(connectionString, timeout);
+        _redis = new RedisConnection(connectionString, timeout, [RedisScripts.Save, RedisScripts.Delete, RedisScripts.Clear]);
         _clock = new RedisClock(GetTimeAsync, timeout);
     }
 

@@ -13,15 +13,18 @@ internal sealed class RedisConnection : IAsyncDisposable
     private readonly TimeSpan _timeout;
     private readonly SharedTimeout _deadline;
     private readonly Lock _gate = new();
+    private readonly IReadOnlyList<RedisScript> _ordered;
     private Task<ConnectionMultiplexer>? _connecting;
+    private volatile bool _isPrepared;
     private volatile IDatabase? _database;
     private bool _disposed;
 
     /// <summary>A connection from a connection string; nothing is sent yet.</summary>
     /// <param name="connectionString">Of StackExchange.Redis, such as "host:6379,password=…".</param>
     /// <param name="timeout">The longest time of one call.</param>
+    /// <param name="ordered">Scripts whose calls must take effect in the order in which they are made.</param>
     /// <exception cref="ArgumentException">The connection string is not valid.</exception>
-    public RedisConnection(string connectionString, TimeSpan timeout)
+    public RedisConnection(string connectionString, TimeSpan timeout, IReadOnlyList<RedisScript>? ordered = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(timeout, TimeSpan.Zero);
         _options = ConfigurationOptions.Parse(connectionString);
@@ -31,10 +34,13 @@ internal sealed class RedisConnection : IAsyncDisposable
         }
 
         _options.AbortOnConnectFail = false;
-        _options.ResolveDns = true;
+
+        // A name is looked up at each attempt to connect: after a failover it may mean another server.
+        _options.ResolveDns = false;
         _options.KeepAlive = 10;
         _options.ConnectTimeout = (int)Math.Clamp(timeout.TotalMilliseconds, 250, 5000);
         _timeout = timeout;
+        _ordered = ordered ?? [];
         _deadline = new SharedTimeout(timeout, TimeProvider.System);
     }
 
@@ -49,6 +55,11 @@ internal sealed class RedisConnection : IAsyncDisposable
         {
             cancellationToken.ThrowIfCancellationRequested();
             var db = _database ?? await ConnectAsync(cancellationToken);
+            if (!_isPrepared)
+            {
+                Prepare(db.Multiplexer);
+            }
+
             try
             {
                 return await BoundAsync(db.ScriptEvaluateAsync(script.Hash, keys, values), cancellationToken);
@@ -112,6 +123,31 @@ internal sealed class RedisConnection : IAsyncDisposable
         }
     }
 
+    /// <summary>
+    /// Makes the scripts known before the first calls of a connection, on that connection: a call that Redis did not know is
+    /// made again, behind those that followed it.
+    /// </summary>
+    private void Prepare(ConnectionMultiplexer multiplexer)
+    {
+        lock (_gate)
+        {
+            if (_isPrepared)
+            {
+                return;
+            }
+
+            foreach (var server in multiplexer.GetEndPoints().Select(endPoint => multiplexer.GetServer(endPoint)).Where(server => server is { IsConnected: true, IsSlave: false }))
+            {
+                foreach (var script in _ordered)
+                {
+                    _ = server.ScriptLoadAsync(script.Text, CommandFlags.FireAndForget);
+                }
+
+                _isPrepared = true;
+            }
+        }
+    }
+
     private Task<T> BoundAsync<T>(Task<T> task, CancellationToken cancellationToken) =>
         cancellationToken.CanBeCanceled ? task.WaitAsync(_timeout, cancellationToken) : task.WaitAsync(_deadline.Token);
 
@@ -145,6 +181,10 @@ internal sealed class RedisConnection : IAsyncDisposable
 
         // Otherwise each caller's continuation holds up all the answers behind it (as of 2.x they never wait).
         multiplexer.PreserveAsyncOrder = false;
+
+        // Redis may come back without them.
+        multiplexer.ConnectionFailed += (_, _) => _isPrepared = false;
+        multiplexer.ConnectionRestored += (_, _) => _isPrepared = false;
         return multiplexer;
     }
 }

@@ -69,7 +69,10 @@ internal static partial class RedisScripts
         if old and string.sub(old, 1, 16) >= seq then return 'i' end
         local top = meta and redis.call('ZREVRANGE', Z, 0, 0, 'WITHSCORES') or {}
         local newest = not top[2] or pad(top[2]) < seq
-        if not pending and not old and not newest and seq < pad(redis.call('ZRANGE', Z, 0, 0, 'WITHSCORES')[2]) then return 'i' end
+        if not pending and not old and not newest and seq < pad(redis.call('ZRANGE', Z, 0, 0, 'WITHSCORES')[2]) then
+          left(seq)
+          return 'i'
+        end
         read(meta)
         local armed = ttl > 0 and pend == 0
         if not meta or shut then open(meta) end

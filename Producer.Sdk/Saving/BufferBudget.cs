@@ -7,10 +7,12 @@ namespace AsyncCheckpoints.Saving;
 internal sealed class BufferBudget(long maxItems, long maxBytes)
 {
     private readonly Lock _lock = new();
+
+    // In the order in which they were closed; the last one is open.
+    private readonly LinkedList<Epoch> _epochs = new([new Epoch()]);
     private long _items;
     private long _bytes;
     private TaskCompletionSource? _released;
-    private TaskCompletionSource? _emptied;
 
     /// <summary>How many items are in.</summary>
     public long Items => Volatile.Read(ref _items);
@@ -20,7 +22,8 @@ internal sealed class BufferBudget(long maxItems, long maxBytes)
 
     /// <summary>Takes room if there is some.</summary>
     /// <param name="bytes">The item's size.</param>
-    public bool TryReserve(long bytes)
+    /// <returns>The room; null when there is none.</returns>
+    public Room? TryReserve(long bytes)
     {
         lock (_lock)
         {
@@ -31,16 +34,16 @@ internal sealed class BufferBudget(long maxItems, long maxBytes)
     /// <summary>Takes room, waiting for it.</summary>
     /// <param name="bytes">The item's size.</param>
     /// <param name="cancellationToken">Stops waiting; nothing is taken.</param>
-    public async ValueTask ReserveAsync(long bytes, CancellationToken cancellationToken)
+    public async ValueTask<Room> ReserveAsync(long bytes, CancellationToken cancellationToken)
     {
         while (true)
         {
             Task released;
             lock (_lock)
             {
-                if (TryReserveLocked(bytes))
+                if (TryReserveLocked(bytes) is { } room)
                 {
-                    return;
+                    return room;
                 }
 
                 released = (_released ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
@@ -51,47 +54,76 @@ internal sealed class BufferBudget(long maxItems, long maxBytes)
     }
 
     /// <summary>Gives room back.</summary>
-    /// <param name="bytes">The item's size.</param>
-    public void Release(long bytes)
+    /// <param name="room">The item's room.</param>
+    public void Release(in Room room)
     {
         TaskCompletionSource? released;
-        TaskCompletionSource? emptied = null;
         lock (_lock)
         {
             _items--;
-            _bytes -= bytes;
+            _bytes -= room.Bytes;
+            room.Epoch.Items--;
             (released, _released) = (_released, null);
-            if (_items == 0)
+            while (_epochs.First!.Value is { Items: 0, IsClosed: true } oldest)
             {
-                (emptied, _emptied) = (_emptied, null);
+                _epochs.RemoveFirst();
+                oldest.Emptied.SetResult();
             }
         }
 
         released?.SetResult();
-        emptied?.SetResult();
     }
 
-    /// <summary>Completes once nothing is in.</summary>
+    /// <summary>Completes once nothing is in of what is in now; what comes later is not waited for.</summary>
     /// <param name="cancellationToken">Stops waiting.</param>
-    public Task WhenEmptyAsync(CancellationToken cancellationToken)
+    public Task FlushAsync(CancellationToken cancellationToken)
     {
+        Epoch last;
         lock (_lock)
         {
-            return _items == 0
-                ? Task.CompletedTask
-                : (_emptied ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task.WaitAsync(cancellationToken);
+            if (_items == 0)
+            {
+                return Task.CompletedTask;
+            }
+
+            if (_epochs.Last!.Value.Items > 0)
+            {
+                _epochs.Last.Value.IsClosed = true;
+                _epochs.AddLast(new Epoch());
+            }
+
+            last = _epochs.Last!.Previous!.Value;
         }
+
+        return last.Emptied.Task.WaitAsync(cancellationToken);
     }
 
-    private bool TryReserveLocked(long bytes)
+    private Room? TryReserveLocked(long bytes)
     {
         if (_items > 0 && (_items >= maxItems || _bytes + bytes > maxBytes))
         {
-            return false;
+            return null;
         }
 
         _items++;
         _bytes += bytes;
-        return true;
+        var epoch = _epochs.Last!.Value;
+        epoch.Items++;
+        return new Room(bytes, epoch);
+    }
+
+    /// <summary>Room of one item.</summary>
+    /// <param name="Bytes">Its size.</param>
+    /// <param name="Epoch">When it was taken.</param>
+    internal readonly record struct Room(long Bytes, Epoch Epoch);
+
+    /// <summary>What was taken between two flushes.</summary>
+    internal sealed class Epoch
+    {
+        public long Items { get; set; }
+
+        public bool IsClosed { get; set; }
+
+        public TaskCompletionSource Emptied { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 }

@@ -39,8 +39,8 @@ internal sealed class Command
     /// <summary>The W3C trace context of the call.</summary>
     public string TraceParent { get; init; } = "";
 
-    /// <summary>The room in the buffer that is given back when it is done, in bytes.</summary>
-    public long Room { get; init; }
+    /// <summary>The room in the buffer that is given back when it is done.</summary>
+    public required BufferBudget.Room Room { get; init; }
 
     /// <summary>Completes with the level that holds.</summary>
     public Task<Durability> Reached => _reached.Task;
@@ -48,14 +48,24 @@ internal sealed class Command
     /// <summary>Whether it lies in this machine's spool.</summary>
     public bool IsSpooled { get; set; }
 
+    /// <summary>Its caller was told that it failed, or stopped waiting.</summary>
+    public bool IsGivenUp { get; private set; }
+
     /// <summary>Nobody waits any more and nothing was promised: it need not be sent.</summary>
     public bool IsAbandoned { get; private set; }
 
     /// <summary>Redis has it, and that is enough: should the broker be away, the worker's rescuer takes it from there.</summary>
-    public bool CanBeRescued => IsCached && (Wanted <= Durability.Cached || (Wanted == Durability.Queued && !IsStrict));
+    public bool CanBeRescued => IsCached && (IsGivenUp || Wanted <= Durability.Cached || (Wanted == Durability.Queued && !IsStrict));
 
-    /// <summary>Gives up an uncached command whose caller was told that it failed.</summary>
-    public void Abandon() => IsAbandoned = !IsCached;
+    /// <summary>Its caller stopped waiting; what Redis does not have goes on.</summary>
+    public void GiveUp() => IsGivenUp = true;
+
+    /// <summary>Its caller was told that it failed: what Redis does not have need not go on either.</summary>
+    public void Abandon()
+    {
+        IsGivenUp = true;
+        IsAbandoned = !IsCached;
+    }
 
     /// <summary>It got this far.</summary>
     /// <param name="durability">The level.</param>

@@ -68,12 +68,12 @@ internal sealed class SavePipeline : IAsyncDisposable
     public bool TryBuffer(Checkpoint checkpoint)
     {
         using var activity = CheckpointTracing.IsOn ? CheckpointTracing.StartSave(checkpoint, Durability.Buffered) : null;
-        if (_isStopping || !_budget.TryReserve(RoomOf(checkpoint)))
+        if (_isStopping || _budget.TryReserve(RoomOf(checkpoint)) is not { } room)
         {
             return false;
         }
 
-        _ = Enter(new Intake(checkpoint, _clock.Next(), Activity.Current?.Id, null, null));
+        _ = Enter(new Intake(checkpoint, room, _clock.Next(), Activity.Current?.Id, null, null));
         return true;
     }
 
@@ -93,10 +93,12 @@ internal sealed class SavePipeline : IAsyncDisposable
     public async Task<Durability> DeleteAsync(PendingKind kind, CheckpointKey key, Durability? durability, CancellationToken cancellationToken)
     {
         var wanted = durability ?? _options.DefaultDurability;
-        await ReserveAsync(Overhead, cancellationToken);
+        var room = await ReserveAsync(Overhead, cancellationToken);
         try
         {
-            var deletion = Volatile.Read(ref _inIntake) == 0 && _cache.IsReady ? ProcessDeletionAsync(kind, key, wanted) : EnterAsync(kind, key, wanted);
+            var deletion = Volatile.Read(ref _inIntake) == 0 && _cache.IsReady
+                ? ProcessDeletionAsync(kind, key, wanted, room)
+                : EnterAsync(kind, key, wanted, room);
             return await deletion.WaitAsync(_options.SaveTimeout, _time, cancellationToken);
         }
         catch (TimeoutException e)
@@ -114,7 +116,7 @@ internal sealed class SavePipeline : IAsyncDisposable
         var count = _budget.Items;
         try
         {
-            await _budget.WhenEmptyAsync(CancellationToken.None).WaitAsync(timeout, _time);
+            await _budget.FlushAsync(CancellationToken.None).WaitAsync(timeout, _time);
             if (count > 0)
             {
                 Log.Drained(_logger, count, _time.GetElapsedTime(started).TotalMilliseconds);
@@ -152,15 +154,17 @@ internal sealed class SavePipeline : IAsyncDisposable
 
     private async Task<SaveResult> SaveUntracedAsync(Checkpoint checkpoint, SaveOptions options, CancellationToken cancellationToken)
     {
-        await ReserveAsync(RoomOf(checkpoint), cancellationToken);
         var wanted = options.Durability ?? _options.DefaultDurability;
+        var room = await ReserveForSaveAsync(checkpoint, wanted, cancellationToken);
         if (wanted == Durability.Buffered && options.ExpectedLatestId is null)
         {
-            _ = Enter(new Intake(checkpoint, _clock.Next(), Activity.Current?.Id, null, null));
+            // The caller's memory is the caller's again once this returns.
+            var own = checkpoint with { State = checkpoint.State.ToArray(), Metadata = checkpoint.Metadata?.Clone() };
+            _ = Enter(new Intake(own, room, _clock.Next(), Activity.Current?.Id, null, null));
             return new SaveResult(checkpoint.Key, 0, Durability.Buffered, false, false);
         }
 
-        var intake = new Intake(checkpoint, _clock.Next(), Activity.Current?.Id, options, new Waiter());
+        var intake = new Intake(checkpoint, room, _clock.Next(), Activity.Current?.Id, options, new Waiter());
         var save = Volatile.Read(ref _inIntake) == 0 && _cache.IsReady ? ProcessAsync(intake) : Enter(intake);
         try
         {
@@ -168,7 +172,12 @@ internal sealed class SavePipeline : IAsyncDisposable
                 ? save.WaitAsync(_options.SaveTimeout, _time, cancellationToken)
                 : save.WaitAsync(_deadline.Token));
         }
-        catch (Exception e) when (e is TimeoutException or OperationCanceledException && !cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            intake.Waiter!.Leave();
+            throw;
+        }
+        catch (Exception e) when (e is TimeoutException or OperationCanceledException)
         {
             return intake.Waiter!.GiveUp(wanted, options.Strict) ?? throw new CheckpointUnavailableException(
                 $"'{checkpoint.Key}' did not reach {wanted} within {_options.SaveTimeout}.",
@@ -184,7 +193,7 @@ internal sealed class SavePipeline : IAsyncDisposable
         if (!_intake.Writer.TryWrite(intake))
         {
             Interlocked.Decrement(ref _inIntake);
-            _budget.Release(RoomOf(intake.Checkpoint));
+            _budget.Release(intake.Room);
             throw Stopping();
         }
 
@@ -192,10 +201,10 @@ internal sealed class SavePipeline : IAsyncDisposable
     }
 
     /// <summary>A deletion behind the buffered saves of this process: it must not miss them.</summary>
-    private Task<Durability> EnterAsync(PendingKind kind, CheckpointKey key, Durability wanted)
+    private Task<Durability> EnterAsync(PendingKind kind, CheckpointKey key, Durability wanted, BufferBudget.Room room)
     {
         var turn = new TaskCompletionSource<Task<Durability>>(TaskCreationOptions.RunContinuationsAsynchronously);
-        _ = Enter(new Intake(Nothing, 0, null, null, null, () => turn.SetResult(ProcessDeletionAsync(kind, key, wanted))));
+        _ = Enter(new Intake(Nothing, room, 0, null, null, null, () => turn.SetResult(ProcessDeletionAsync(kind, key, wanted, room))));
         return turn.Task.Unwrap();
     }
 
@@ -315,12 +324,11 @@ internal sealed class SavePipeline : IAsyncDisposable
 
     private Task<(Command Command, bool IsUnchanged)> WriteAsync(Intake intake, Durability wanted)
     {
-        var room = RoomOf(intake.Checkpoint);
-        var write = _writeThrough.SaveAsync(Complete(intake.Checkpoint), intake.Sequence, wanted, intake.Options, room, intake.TraceParent);
-        return write.IsCompletedSuccessfully ? write : ReleaseIfFailedAsync(write, room);
+        var write = _writeThrough.SaveAsync(Complete(intake.Checkpoint), intake.Sequence, wanted, intake.Options, intake.Room, intake.TraceParent);
+        return write.IsCompletedSuccessfully ? write : ReleaseIfFailedAsync(write, intake.Room);
     }
 
-    private async Task<T> ReleaseIfFailedAsync<T>(Task<T> write, long room)
+    private async Task<T> ReleaseIfFailedAsync<T>(Task<T> write, BufferBudget.Room room)
     {
         try
         {
@@ -333,9 +341,9 @@ internal sealed class SavePipeline : IAsyncDisposable
         }
     }
 
-    private async Task<Durability> ProcessDeletionAsync(PendingKind kind, CheckpointKey key, Durability wanted)
+    private async Task<Durability> ProcessDeletionAsync(PendingKind kind, CheckpointKey key, Durability wanted, BufferBudget.Room room)
     {
-        var command = await ReleaseIfFailedAsync(_writeThrough.DeleteAsync(kind, key, wanted, Overhead), Overhead);
+        var command = await ReleaseIfFailedAsync(_writeThrough.DeleteAsync(kind, key, wanted, room), room);
         _sender.Enqueue(command);
         return command.IsCached && wanted <= Durability.Cached ? Durability.Cached : await command.Reached;
     }
@@ -350,16 +358,36 @@ internal sealed class SavePipeline : IAsyncDisposable
 
     private static long RoomOf(Checkpoint checkpoint) => Overhead + checkpoint.State.Length;
 
-    private async ValueTask ReserveAsync(long bytes, CancellationToken cancellationToken)
+    private ValueTask<BufferBudget.Room> ReserveForSaveAsync(Checkpoint checkpoint, Durability wanted, CancellationToken cancellationToken)
+    {
+        var room = ReserveAsync(RoomOf(checkpoint), cancellationToken);
+        return room.IsCompletedSuccessfully ? room : CountIfRefusedAsync(room);
+
+        async ValueTask<BufferBudget.Room> CountIfRefusedAsync(ValueTask<BufferBudget.Room> reservation)
+        {
+            var started = _time.GetTimestamp();
+            try
+            {
+                return await reservation;
+            }
+            catch (CheckpointException e)
+            {
+                _metrics.SaveFailed(_time.GetElapsedTime(started), wanted, e);
+                throw;
+            }
+        }
+    }
+
+    private async ValueTask<BufferBudget.Room> ReserveAsync(long bytes, CancellationToken cancellationToken)
     {
         if (_isStopping)
         {
             throw Stopping();
         }
 
-        if (_budget.TryReserve(bytes))
+        if (_budget.TryReserve(bytes) is { } room)
         {
-            return;
+            return room;
         }
 
         if (_options.WhenBufferFull == BufferFullMode.Fail)
@@ -371,7 +399,7 @@ internal sealed class SavePipeline : IAsyncDisposable
         timeout.CancelAfter(_options.SaveTimeout);
         try
         {
-            await _budget.ReserveAsync(bytes, timeout.Token);
+            return await _budget.ReserveAsync(bytes, timeout.Token);
         }
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {
@@ -388,7 +416,7 @@ internal sealed class SavePipeline : IAsyncDisposable
 
     /// <summary>A save in the channel, or a deletion.</summary>
     private readonly record struct Intake(
-        Checkpoint Checkpoint, long Sequence, string? TraceParent, SaveOptions? Options, Waiter? Waiter, Action? Deletion = null);
+        Checkpoint Checkpoint, BufferBudget.Room Room, long Sequence, string? TraceParent, SaveOptions? Options, Waiter? Waiter, Action? Deletion = null);
 
     /// <summary>Connects a save with the caller that waits for it, who may give up.</summary>
     private sealed class Waiter
@@ -403,6 +431,9 @@ internal sealed class SavePipeline : IAsyncDisposable
             _isUnchanged = isUnchanged;
             _command = command;
         }
+
+        /// <summary>The caller stopped waiting.</summary>
+        public void Leave() => _command?.GiveUp();
 
         /// <summary>Time is over: what holds by now, when that is good enough.</summary>
         public SaveResult? GiveUp(Durability wanted, bool isStrict)

@@ -1,15 +1,23 @@
 using System.Collections.Concurrent;
+using AsyncCheckpoints.Caching;
 
 namespace AsyncCheckpoints.Saving;
 
+/// <summary>A deletion that Redis did not take.</summary>
+/// <param name="Kind">Delete or clear.</param>
+/// <param name="Key">The checkpoint; for a clear only the execution.</param>
+/// <param name="Sequence">Up to where it applies.</param>
+internal readonly record struct UncachedDeletion(PendingKind Kind, CheckpointKey Key, long Sequence);
+
 /// <summary>
-/// Streams into which this process saved while Redis was away, so that its own reads know that Redis is behind until the
-/// worker has repaired it. Bounded: of more than that many streams the oldest knowledge is forgotten.
+/// What this process saved and deleted while Redis was away, so that its own reads and saves know that Redis is behind until
+/// the worker has repaired it. Bounded: of more than that many streams or deletions the oldest knowledge is forgotten.
 /// </summary>
 internal sealed class UncachedStreams
 {
     private const int Capacity = 10_000;
     private readonly ConcurrentDictionary<(string ExecutionId, string Namespace), long> _sequences = new();
+    private readonly ConcurrentDictionary<CheckpointKey, UncachedDeletion> _deletions = new();
 
     /// <summary>Remembers a save that Redis did not take.</summary>
     /// <param name="key">The checkpoint.</param>
@@ -22,6 +30,31 @@ internal sealed class UncachedStreams
         }
 
         _sequences.AddOrUpdate((key.ExecutionId, key.Namespace), sequence, (_, known) => Math.Max(known, sequence));
+    }
+
+    /// <summary>Remembers a deletion that Redis did not take.</summary>
+    /// <param name="deletion">The deletion.</param>
+    public void Add(UncachedDeletion deletion)
+    {
+        if (_deletions.Count >= Capacity)
+        {
+            _deletions.Clear();
+        }
+
+        _deletions[deletion.Key] = deletion;
+    }
+
+    /// <summary>The newest remembered deletion of a checkpoint, by itself or with its execution.</summary>
+    /// <param name="key">The checkpoint.</param>
+    public UncachedDeletion? DeletionOf(CheckpointKey key)
+    {
+        if (_deletions.IsEmpty)
+        {
+            return null;
+        }
+
+        UncachedDeletion? newest = _deletions.TryGetValue(key, out var deletion) ? deletion : null;
+        return _deletions.TryGetValue(new CheckpointKey(key.ExecutionId, ""), out var clear) && !(clear.Sequence < newest?.Sequence) ? clear : newest;
     }
 
     /// <summary>Whether the cache, whose latest has this sequence, is behind what this process saved.</summary>

@@ -32,23 +32,29 @@ internal sealed class WriteThrough
     /// <param name="sequence">The proposed sequence.</param>
     /// <param name="wanted">The level to reach.</param>
     /// <param name="saveOptions">What to check, if anything.</param>
-    /// <param name="room">The room it takes in the buffer.</param>
+    /// <param name="room">Its room in the buffer.</param>
     /// <param name="traceParent">The trace context of the call.</param>
     /// <returns>The command, and whether the same content was there already.</returns>
     /// <exception cref="CheckpointConflictException">The expected latest is not the latest.</exception>
     public async Task<(Command Command, bool IsUnchanged)> SaveAsync(
-        Checkpoint checkpoint, long sequence, Durability wanted, SaveOptions? saveOptions, long room, string? traceParent)
+        Checkpoint checkpoint, long sequence, Durability wanted, SaveOptions? saveOptions, BufferBudget.Room room, string? traceParent)
     {
         var encoded = CheckpointCodec.Encode(checkpoint, _options.CompressAboveBytes ?? int.MaxValue);
         var expected = saveOptions?.ExpectedLatestId;
         var (isCached, isUnchanged) = (true, false);
         try
         {
-            var saved = await _cache.CallAsync(
-                static (cache, call, cancellationToken) =>
-                    cache.SaveAsync(call.Encoded, call.Sequence, call.Retention, call.Expected, cancellationToken),
-                (Encoded: encoded, Sequence: sequence, Retention: _retention, Expected: expected),
-                CancellationToken.None);
+            var saved = await WriteAsync(encoded, sequence, expected);
+            if (saved.Unchanged && _uncached.DeletionOf(encoded.Key) is { } deletion && saved.Sequence <= deletion.Sequence)
+            {
+                // Redis has not heard of the deletion yet: there is nothing any more that could stay as it is.
+                await _cache.CallAsync(
+                    static (cache, call, cancellationToken) => DeleteAsync(cache, call.Deletion, isFixed: true, call.Retention, cancellationToken),
+                    (Deletion: deletion, Retention: _options.TombstoneRetention),
+                    CancellationToken.None);
+                saved = await WriteAsync(encoded, sequence, expected);
+            }
+
             if (saved.IsConflict)
             {
                 throw new CheckpointConflictException(encoded.Key, expected!, saved.ActualLatestId);
@@ -83,26 +89,36 @@ internal sealed class WriteThrough
     /// <param name="kind">Which of the two.</param>
     /// <param name="key">What to delete.</param>
     /// <param name="wanted">The level to reach.</param>
-    /// <param name="room">The room it takes in the buffer.</param>
-    public async Task<Command> DeleteAsync(PendingKind kind, CheckpointKey key, Durability wanted, long room)
+    /// <param name="room">Its room in the buffer.</param>
+    public async Task<Command> DeleteAsync(PendingKind kind, CheckpointKey key, Durability wanted, BufferBudget.Room room)
     {
         var sequence = _clock.Next();
         var isCached = true;
         try
         {
             sequence = await _cache.CallAsync(
-                static (cache, call, cancellationToken) => call.Kind == PendingKind.Clear
-                    ? cache.ClearAsync(call.Key.ExecutionId, call.Sequence, false, call.Retention, cancellationToken)
-                    : cache.DeleteAsync(call.Key, call.Sequence, false, call.Retention, cancellationToken),
-                (Kind: kind, Key: key, Sequence: sequence, Retention: _options.TombstoneRetention),
+                static (cache, call, cancellationToken) => DeleteAsync(cache, call.Deletion, isFixed: false, call.Retention, cancellationToken),
+                (Deletion: new UncachedDeletion(kind, key, sequence), Retention: _options.TombstoneRetention),
                 CancellationToken.None);
             _clock.Observe(sequence);
         }
         catch (CheckpointUnavailableException)
         {
+            _uncached.Add(new UncachedDeletion(kind, key, sequence));
             isCached = false;
         }
 
         return new Command { Kind = kind, Key = key, Sequence = sequence, IsCached = isCached, Wanted = wanted, Room = room };
     }
+
+    private Task<CacheSave> WriteAsync(EncodedCheckpoint encoded, long sequence, string? expected) => _cache.CallAsync(
+        static (cache, call, cancellationToken) => cache.SaveAsync(call.Encoded, call.Sequence, call.Retention, call.Expected, cancellationToken),
+        (Encoded: encoded, Sequence: sequence, Retention: _retention, Expected: expected),
+        CancellationToken.None);
+
+    private static Task<long> DeleteAsync(
+        ICheckpointCache cache, UncachedDeletion deletion, bool isFixed, TimeSpan tombstoneTtl, CancellationToken cancellationToken) =>
+        deletion.Kind == PendingKind.Clear
+            ? cache.ClearAsync(deletion.Key.ExecutionId, deletion.Sequence, isFixed, tombstoneTtl, cancellationToken)
+            : cache.DeleteAsync(deletion.Key, deletion.Sequence, isFixed, tombstoneTtl, cancellationToken);
 }

@@ -94,7 +94,10 @@ public sealed partial class CheckpointSession
             }
 
             var origin = _saved ?? throw new InvalidOperationException("The session has taken no step and was not resumed; there is no checkpoint to fork.");
-            var result = await _client.ForkAsync(origin.Key, newExecutionId, new SaveOptions { Durability = _options.Durability }, cancellationToken);
+
+            // Whether the new execution is empty is known only to Redis.
+            var options = new SaveOptions { Durability = _options.Durability == Durability.Buffered ? Durability.Cached : _options.Durability };
+            var result = await _client.ForkAsync(origin.Key, newExecutionId, options, cancellationToken);
             fork.GoTo(origin with { ExecutionId = newExecutionId, ParentId = null, Sequence = result.Sequence }, result.Key.Id);
             return fork;
         },

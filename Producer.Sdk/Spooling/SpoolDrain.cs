@@ -15,7 +15,10 @@ internal sealed class SpoolDrain(
     ICommandSpool spool, CommandTransport transport, IOptions<CheckpointOptions> options, TimeProvider time, ILogger<SpoolDrain> logger)
     : BackgroundService
 {
-    private const int AtATime = 64;
+    private const int MaxAtATime = 64;
+
+    // After a failure one, then twice as many each time: on a slow connection more would only wait behind each other.
+    private int _atATime = MaxAtATime;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -30,6 +33,7 @@ internal sealed class SpoolDrain(
             }
             catch (CheckpointException) when (!stoppingToken.IsCancellationRequested)
             {
+                _atATime = 1;
                 await Task.Delay(CommandSender.Backoff(failures++), time, stoppingToken);
             }
         }
@@ -38,14 +42,28 @@ internal sealed class SpoolDrain(
     private async Task DrainAsync(CancellationToken stoppingToken)
     {
         var count = 0;
-        while (await spool.PeekAsync(AtATime) is { Count: > 0 } next)
+        while (await spool.PeekAsync(_atATime) is { Count: > 0 } next)
         {
             // They leave in this order, and their confirms come together.
             using var timeout = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
             timeout.CancelAfter(options.Value.BrokerTimeout);
-            await Task.WhenAll(next.Select(spooled => transport.SendAsync(spooled.Message, null, timeout.Token)).ToList());
-            await spool.RemoveAsync(next);
-            count += next.Count;
+            var sends = next.Select(spooled => transport.SendAsync(spooled.Message, null, timeout.Token)).ToList();
+            try
+            {
+                await Task.WhenAll(sends);
+            }
+            finally
+            {
+                // Those that were confirmed need not go again.
+                var sent = next.Take(sends.TakeWhile(send => send.IsCompletedSuccessfully).Count()).ToList();
+                if (sent.Count > 0)
+                {
+                    await spool.RemoveAsync(sent);
+                    count += sent.Count;
+                }
+            }
+
+            _atATime = Math.Min(MaxAtATime, 2 * _atATime);
         }
 
         if (count > 0)

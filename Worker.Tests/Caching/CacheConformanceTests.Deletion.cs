@@ -40,6 +40,18 @@ public abstract partial class CacheConformanceTests
     }
 
     [Fact]
+    public async Task PutAsync_NotTakenInAboveTheClear_IsNotTakenForDeleted()
+    {
+        var sut = await CreateSut();
+        await sut.ClearAsync("e", 100, false, Hour, default);
+        (await PutAsync(sut, Make("e", "9"), 209, pending: false)).ShouldBe(CachePut.Taken);
+        (await PutAsync(sut, Make("e", "8"), 208, pending: false)).ShouldBe(CachePut.Ignored);
+
+        (await StatusAsync(sut, new("e", "8"))).ShouldBe(CacheReadStatus.Unknown);
+        (await StatusAsync(sut, new("e", "9"))).ShouldBe(CacheReadStatus.Found);
+    }
+
+    [Fact]
     public async Task DeleteAsync_LastOfStream_LeavesNoExecution()
     {
         var sut = await CreateSut();

@@ -28,6 +28,27 @@ public sealed class BrokerFaultTests(FaultServers servers)
         await lab.AuditAsync(host);
     });
 
+    /// <summary>Saves whose callers have been told that they failed are left to the rescuer: they take no room from those that can go on.</summary>
+    [Fact]
+    public Task Cut_BrokerWhilePersistedSavesFillTheBuffer_OthersGoOn() => FaultLab.RunAsync(servers.Set, 3309, async lab =>
+    {
+        var client = FaultLab.ClientOf(await lab.StartClientAsync(options => (options.MaxBufferedItems, options.WhenBufferFull) = (8, BufferFullMode.Fail)));
+        await client.SaveAsync(new Checkpoint { ExecutionId = "before" });
+        await lab.RabbitMq.CutAsync();
+        lab.Timeline.Note("broker cut");
+        var saves = Enumerable.Range(0, 8).Select(i => client.SaveAsync(
+            new Checkpoint { ExecutionId = "persisted", Id = $"{i}" }, new SaveOptions { Durability = Durability.Persisted })).ToList();
+        foreach (var save in saves)
+        {
+            await Should.ThrowAsync<CheckpointUnavailableException>(() => save);
+        }
+
+        await FaultLab.UntilAsync(
+            async () => (await client.SaveAsync(new Checkpoint { ExecutionId = "cached" }, new SaveOptions { Durability = Durability.Cached })).Cached,
+            "the buffer has room again");
+        await client.FlushAsync().WaitAsync(TimeSpan.FromSeconds(20));
+    });
+
     [Fact]
     public Task Cut_BrokerWithoutSpool_SavesReturnCachedAreRescuedAndReachTheQueueAgain() => FaultLab.RunAsync(servers.Set, 3302, async lab =>
     {

@@ -1,4 +1,6 @@
+using AsyncCheckpoints.Caching;
 using AsyncCheckpoints.Contracts;
+using AsyncCheckpoints.Redis;
 using AsyncCheckpoints.Tests.Servers;
 using Shouldly;
 using StackExchange.Redis;
@@ -110,6 +112,68 @@ public sealed class RedisFaultTests(FaultServers servers)
         await client.SaveAsync(new Checkpoint { ExecutionId = "behind" }, Persisted);
         await lab.SettleAsync(host);
         (await client.LoadLatestAsync("run"))!.Id.ShouldBe("new");
+    });
+
+    /// <summary>A call of a script that Redis does not know is made again, behind those that followed it.</summary>
+    [Fact]
+    public Task Start_RedisKnowsNoScripts_LearnsThemBeforeTheFirstSave() => FaultLab.RunAsync(servers.Set, 3206, async lab =>
+    {
+        using var redis = await ConnectionMultiplexer.ConnectAsync(servers.Set.Redis + ",allowAdmin=true");
+        var server = redis.GetServer(servers.Set.Redis);
+        await server.ScriptFlushAsync();
+        var cache = FaultLab.CacheOf(await lab.StartClientAsync());
+        (await cache.LoadLatestAsync("none", "", CancellationToken.None)).Status.ShouldBe(CacheReadStatus.Unknown);
+        foreach (var script in new[] { RedisScripts.Save, RedisScripts.Delete, RedisScripts.Clear })
+        {
+            (await server.ScriptExistsAsync(script.Hash)).ShouldBeTrue();
+        }
+    });
+
+    [Fact]
+    public Task Save_DeletedWhileRedisWasAway_IsNotTakenForUnchanged() => FaultLab.RunAsync(servers.Set, 3207, async lab =>
+    {
+        var worker = await lab.StartWorkerAsync();
+        var host = await lab.StartClientAsync();
+        var client = FaultLab.ClientOf(host);
+        var checkpoints = new[] { "deleted", "cleared" }.Select(id => new Checkpoint { ExecutionId = id, Id = id, CreatedAt = DateTimeOffset.UnixEpoch }).ToList();
+        foreach (var checkpoint in checkpoints)
+        {
+            await client.SaveAsync(checkpoint, Persisted);
+        }
+
+        await lab.KillAsync(worker);
+        await lab.Redis.CutAsync();
+        (await client.DeleteAsync(checkpoints[0].Key)).ShouldBe(Durability.Queued);
+        (await client.ClearAsync("cleared")).ShouldBe(Durability.Queued);
+        lab.Redis.Restore();
+        foreach (var checkpoint in checkpoints)
+        {
+            SaveResult? saved = null;
+            await FaultLab.UntilAsync(async () => (saved = await client.SaveAsync(checkpoint)) is { Cached: true }, "Redis takes saves again");
+            saved!.Unchanged.ShouldBe(false, checkpoint.Id);
+        }
+
+        await lab.StartWorkerAsync();
+        await lab.SettleAsync(host);
+        foreach (var checkpoint in checkpoints)
+        {
+            (await client.LoadAsync(checkpoint.Key)).ShouldNotBeNull(checkpoint.Id);
+        }
+    });
+
+    [Fact]
+    public Task Save_Buffered_KeepsTheBytesOfTheCall() => FaultLab.RunAsync(servers.Set, 3208, async lab =>
+    {
+        await lab.StartWorkerAsync();
+        await lab.Redis.CutAsync();
+        var client = FaultLab.ClientOf(await lab.StartClientAsync());
+        var state = "what was given"u8.ToArray();
+        var saved = await client.SaveAsync(new Checkpoint { ExecutionId = "mine", State = state }, new SaveOptions { Durability = Durability.Buffered });
+        Array.Clear(state);
+        lab.Redis.Restore();
+        await client.FlushAsync();
+        await SavesAreCachedAsync(client);
+        await FaultLab.UntilAsync(async () => await client.LoadAsync(saved.Key) is { } loaded && loaded.State.Span.SequenceEqual("what was given"u8), "it is there, unchanged");
     });
 
     private async Task FlushAsync()

@@ -147,6 +147,16 @@ public abstract partial class CheckpointSessionConformanceTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task ForkAsync_BufferedSession_Forks()
+    {
+        await using var sut = Open(o => o.Durability = Durability.Buffered);
+        await sut.StepAsync("a", Bytes("1"));
+        await sut.FlushAsync();
+        await using var fork = await sut.ForkAsync($"{_execution}-fork");
+        fork.Current!.NodeName.ShouldBe("a");
+    }
+
+    [Fact]
     public async Task ClearAsync_StartsAnew()
     {
         await using var sut = Open(o => o.FenceWriters = true);

@@ -1,3 +1,4 @@
+using AsyncCheckpoints.Spooling;
 using AsyncCheckpoints.Tests.Pipeline;
 using AsyncCheckpoints.Tests.Servers;
 using Microsoft.Extensions.DependencyInjection;
@@ -57,14 +58,41 @@ public sealed class SpoolTests : IDisposable
         (await Deployment.ArchivedAsync(worker, "run"))[0].Version.ShouldBe(20);
     }
 
+    /// <summary>All of it does not get through in the time that one message may take; the part that does need not go again.</summary>
+    [Fact]
+    public async Task Drain_SlowConnection_Ends()
+    {
+        await using var broker = TcpProxy.Start(SharedServers.RabbitMq);
+        await using var deployment = new Deployment(ArchiveKind.Postgres);
+        var worker = await deployment.StartWorkerAsync();
+        deployment["ConnectionStrings:RabbitMq"] = broker.ConnectionString;
+        var client = await StartClientAsync(deployment, isRedisAway: false, brokerSeconds: 3);
+        await client.Client.SaveAsync(At(0));
+        await broker.CutAsync();
+        var saved = new List<SaveResult>();
+        for (var i = 1; i <= 12; i++)
+        {
+            saved.Add(await client.Client.SaveAsync(new Checkpoint { ExecutionId = "slow", State = new byte[1024 * 1024] }));
+        }
+
+        saved.ShouldContain(result => result.Spooled);
+        broker.Delay = TimeSpan.FromMilliseconds(5);
+        broker.Restore();
+        await Deployment.UntilAsync(
+            async () => (await Deployment.ArchivedAsync(worker, "slow")).Count >= saved.Count(result => result.Spooled) && client.Host.Services
+                .GetRequiredService<ICommandSpool>().Bytes == 0,
+            "the spool is empty");
+    }
+
     private static Checkpoint At(int step) => new() { ExecutionId = "run", Version = step, State = BitConverter.GetBytes(step) };
 
-    private async Task<(Microsoft.Extensions.Hosting.IHost Host, ICheckpointClient Client)> StartClientAsync(Deployment deployment, bool isRedisAway)
+    private async Task<(Microsoft.Extensions.Hosting.IHost Host, ICheckpointClient Client)> StartClientAsync(
+        Deployment deployment, bool isRedisAway, double brokerSeconds = 0.5)
     {
         var host = await deployment.StartClientAsync(
             options =>
             {
-                options.BrokerTimeout = TimeSpan.FromMilliseconds(500);
+                options.BrokerTimeout = TimeSpan.FromSeconds(brokerSeconds);
                 options.CacheTimeout = isRedisAway ? TimeSpan.FromMilliseconds(500) : TimeSpan.FromSeconds(8);
                 options.DrainTimeout = TimeSpan.FromSeconds(5);
             },

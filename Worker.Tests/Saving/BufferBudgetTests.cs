@@ -1,0 +1,55 @@
+using AsyncCheckpoints.Saving;
+using Shouldly;
+using Xunit;
+
+namespace AsyncCheckpoints.Tests.Saving;
+
+public sealed class BufferBudgetTests
+{
+    [Fact]
+    public void FlushAsync_ItemsThatComeLater_AreNotWaitedFor()
+    {
+        var sut = new BufferBudget(10, 1000);
+        var first = sut.TryReserve(1)!.Value;
+        var flushed = sut.FlushAsync(default);
+        var second = sut.TryReserve(1)!.Value;
+        var flushedLater = sut.FlushAsync(default);
+        var third = sut.TryReserve(1)!.Value;
+
+        sut.Release(second);
+        flushed.IsCompleted.ShouldBeFalse();
+        flushedLater.IsCompleted.ShouldBeFalse("the first item is in yet");
+        sut.Release(first);
+        flushed.IsCompletedSuccessfully.ShouldBeTrue();
+        flushedLater.IsCompletedSuccessfully.ShouldBeTrue();
+        sut.FlushAsync(default).IsCompleted.ShouldBeFalse();
+        sut.Release(third);
+        sut.FlushAsync(default).IsCompletedSuccessfully.ShouldBeTrue();
+    }
+
+    [Fact]
+    public void FlushAsync_TwiceWithNothingBetween_WaitsForTheSame()
+    {
+        var sut = new BufferBudget(10, 1000);
+        var room = sut.TryReserve(1)!.Value;
+        var flushes = new[] { sut.FlushAsync(default), sut.FlushAsync(default) };
+        flushes.ShouldAllBe(flush => !flush.IsCompleted);
+        sut.Release(room);
+        flushes.ShouldAllBe(flush => flush.IsCompletedSuccessfully);
+        sut.Items.ShouldBe(0);
+        sut.Bytes.ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task ReserveAsync_NoRoom_WaitsForIt()
+    {
+        var sut = new BufferBudget(10, 100);
+        var room = sut.TryReserve(90)!.Value;
+        sut.TryReserve(11).ShouldBeNull();
+        var waiting = sut.ReserveAsync(11, default).AsTask();
+        waiting.IsCompleted.ShouldBeFalse();
+        sut.Release(room);
+        (await waiting.WaitAsync(TimeSpan.FromSeconds(10))).Bytes.ShouldBe(11);
+        sut.Bytes.ShouldBe(11);
+    }
+}
