@@ -8,8 +8,10 @@ namespace AsyncCheckpoints.Messaging;
 /// The client's way to the worker: commands that the broker confirms, and questions that the worker answers. Faults come
 /// as <see cref="CheckpointUnavailableException"/>.
 /// </summary>
-internal sealed class CommandTransport(ICheckpointBus bus, Routes routes, IOptions<CheckpointOptions> options)
+internal sealed class CommandTransport(ICheckpointBus bus, Routes routes, IOptions<CheckpointOptions> options) : IDisposable
 {
+    private readonly SemaphoreSlim _connecting = new(1);
+
     /// <summary>Sends commands; completes when the broker has them on a quorum queue.</summary>
     /// <param name="message">The commands.</param>
     /// <param name="reply">Asks the worker to tell when they are archived.</param>
@@ -30,8 +32,32 @@ internal sealed class CommandTransport(ICheckpointBus bus, Routes routes, IOptio
         }
     }
 
-    /// <summary>Expects the worker's answer to a message with this id.</summary>
-    public ArchivedReply ExpectReply() => new(bus);
+    /// <summary>
+    /// Expects the worker's answer to a message. While the broker is away the library blocks who asks for that: so it is done
+    /// apart from this thread, one at a time.
+    /// </summary>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    public async Task<ArchivedReply> ExpectReplyAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await _connecting.WaitAsync(cancellationToken);
+            var connecting = ConnectAsync();
+            try
+            {
+                return await connecting.WaitAsync(cancellationToken);
+            }
+            catch (OperationCanceledException)
+            {
+                _ = DisposeAsync(connecting);
+                throw;
+            }
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            throw new CheckpointUnavailableException("The worker's answer cannot be expected: the broker is away.", "Check that RabbitMQ can be reached.", e);
+        }
+    }
 
     /// <summary>Asks the archive for checkpoints.</summary>
     /// <param name="request">What to find.</param>
@@ -44,6 +70,22 @@ internal sealed class CommandTransport(ICheckpointBus bus, Routes routes, IOptio
     /// <param name="cancellationToken">Stops waiting.</param>
     public Task<ExecutionsFound> FindAsync(FindExecutions request, CancellationToken cancellationToken) =>
         AskAsync<FindExecutions, ExecutionsFound>(request, cancellationToken);
+
+    public void Dispose() => _connecting.Dispose();
+
+    private async Task<ArchivedReply> ConnectAsync()
+    {
+        try
+        {
+            return await Task.Run(() => new ArchivedReply(bus));
+        }
+        finally
+        {
+            _connecting.Release();
+        }
+    }
+
+    private static async Task DisposeAsync(Task<ArchivedReply> late) => (await late).Dispose();
 
     private async Task<TAnswer> AskAsync<TRequest, TAnswer>(TRequest request, CancellationToken cancellationToken)
         where TRequest : class

@@ -233,9 +233,10 @@ internal sealed class CommandSender : IAsyncDisposable
             : null;
         var message = MessageOf(batch);
         var isAwaited = batch.Exists(command => command.Wanted == Durability.Persisted);
-        var reply = isAwaited ? _transport.ExpectReply() : null;
+        ArchivedReply? reply = null;
         try
         {
+            reply = isAwaited ? await CallAsync(_transport.ExpectReplyAsync, batch.Count) : null;
             await SendOnceAsync(message, reply);
         }
         catch (CheckpointUnavailableException e)
@@ -263,7 +264,15 @@ internal sealed class CommandSender : IAsyncDisposable
         return true;
     }
 
-    private async Task SendOnceAsync(CheckpointCommands message, ArchivedReply? reply)
+    private Task<bool> SendOnceAsync(CheckpointCommands message, ArchivedReply? reply) => CallAsync(
+        async cancellationToken =>
+        {
+            await _transport.SendAsync(message, reply, cancellationToken);
+            return true;
+        },
+        message.Saves.Count + message.Deletes.Count + message.Clears.Count);
+
+    private async Task<T> CallAsync<T>(Func<CancellationToken, Task<T>> call, int items)
     {
         if (!_breaker.TryEnter())
         {
@@ -274,13 +283,14 @@ internal sealed class CommandSender : IAsyncDisposable
         timeout.CancelAfter(_options.BrokerTimeout);
         try
         {
-            await _transport.SendAsync(message, reply, timeout.Token);
+            var result = await call(timeout.Token);
             _breaker.Succeeded();
+            return result;
         }
         catch (CheckpointUnavailableException e)
         {
             _breaker.Failed(e);
-            Log.SendFailed(_logger, message.Saves.Count + message.Deletes.Count + message.Clears.Count, e);
+            Log.SendFailed(_logger, items, e);
             throw;
         }
     }
