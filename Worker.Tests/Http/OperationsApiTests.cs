@@ -57,11 +57,14 @@ public sealed class OperationsApiTests(OperationsHost host) : IClassFixture<Oper
         var job = await started.Content.ReadFromJsonAsync<JsonElement>();
         var id = job.GetProperty("id").GetString()!;
         started.Headers.Location!.OriginalString.ShouldBe($"/jobs/{id}");
-        await Pipeline.Deployment.UntilAsync(async () => (await host.Worker.GetAsync(id)).GetProperty("done").GetInt64() > 0, "it has begun");
-        job = await host.Worker.GetAsync(id);
+
+        // The first step knows nothing yet of the bound on its rate; what is left seems to take no time.
+        await Pipeline.Deployment.UntilAsync(
+            async () => (job = await host.Worker.GetAsync(id)).GetProperty("done").GetInt64() > 0
+                && job.GetProperty("etaSeconds") is { ValueKind: JsonValueKind.Number } eta && eta.GetDouble() > 0,
+            "it has begun, and has an estimate");
         job.GetProperty("state").GetString().ShouldBe("running");
         job.GetProperty("total").GetInt64().ShouldBeGreaterThanOrEqualTo(500);
-        job.GetProperty("etaSeconds").GetDouble().ShouldBeGreaterThan(0);
 
         (await Http.PostAsync($"/jobs/{id}/cancel", null)).StatusCode.ShouldBe(HttpStatusCode.OK);
         (await host.Worker.WaitAsync(id)).GetProperty("state").GetString().ShouldBe("cancelled");
