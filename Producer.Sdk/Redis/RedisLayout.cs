@@ -31,8 +31,8 @@ namespace AsyncCheckpoints.Redis;
 /// <item><term><c>t:execution</c></term><description>
 /// Hash of tombstones, sequences of 16 digits: <c>*</c> the clear; <c>namespace|id</c> a deletion; <c>namespace|</c>
 /// the highest deletion of a stream; <c>-</c> the highest of all; <c>+</c> the highest sequence that may have left the
-/// cache by trimming or expiry, or was not taken in: a tombstone below it no longer proves that the archive has nothing newer. Expires the
-/// tombstones' time to live after the last deletion.
+/// cache by trimming or expiry, or was not taken in: a tombstone below it no longer proves that the archive has nothing
+/// newer. Expires the tombstones' time to live after the last deletion.
 /// </description></item>
 /// <item><term><c>u:execution</c></term><description>
 /// Sorted set: <c>namespace|id</c> by the time (Unix ms) at which its tombstone has lived long enough. Every deletion

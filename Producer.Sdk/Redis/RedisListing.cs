@@ -6,7 +6,8 @@ namespace AsyncCheckpoints.Redis;
 
 /// <summary>
 /// One page of a listing: merges the streams' indexes in the total order and fetches payloads in small groups until the
-/// page is full: payloads of some 4 MiB at a time, whatever their sizes. What is replaced while the page is read moves to the end of its stream and is not listed at its old place.
+/// page is full: payloads of some 4 MiB at a time, whatever their sizes. What is replaced while the page is read moves to
+/// the end of its stream and is not listed at its old place.
 /// </summary>
 internal sealed class RedisListing(RedisConnection redis, RedisLayout layout, int shard, CheckpointQuery query, ListPosition? after, long maxBytes)
 {

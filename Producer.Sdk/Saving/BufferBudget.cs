@@ -98,6 +98,15 @@ internal sealed class BufferBudget(long maxItems, long maxBytes)
         return last.Emptied.Task.WaitAsync(cancellationToken);
     }
 
+    /// <summary>Completes once nothing is in, whenever it came.</summary>
+    public async Task WhenEmptyAsync()
+    {
+        while (Items > 0)
+        {
+            await FlushAsync(CancellationToken.None);
+        }
+    }
+
     private Room? TryReserveLocked(long bytes)
     {
         if (_items > 0 && (_items >= maxItems || _bytes + bytes > maxBytes))

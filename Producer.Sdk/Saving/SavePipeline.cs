@@ -116,7 +116,8 @@ internal sealed class SavePipeline : IAsyncDisposable
         var count = _budget.Items;
         try
         {
-            await _budget.FlushAsync(CancellationToken.None).WaitAsync(timeout, _time);
+            // Also for those that were let in on their way past the check, or wait for room.
+            await _budget.WhenEmptyAsync().WaitAsync(timeout, _time);
             if (count > 0)
             {
                 Log.Drained(_logger, count, _time.GetElapsedTime(started).TotalMilliseconds);
@@ -159,8 +160,7 @@ internal sealed class SavePipeline : IAsyncDisposable
         if (wanted == Durability.Buffered && options.ExpectedLatestId is null)
         {
             // The caller's memory is the caller's again once this returns.
-            var own = checkpoint with { State = checkpoint.State.ToArray(), Metadata = checkpoint.Metadata?.Clone() };
-            _ = Enter(new Intake(own, room, _clock.Next(), Activity.Current?.Id, null, null));
+            _ = Enter(new Intake(checkpoint.WithOwnMemory(), room, _clock.Next(), Activity.Current?.Id, null, null));
             return new SaveResult(checkpoint.Key, 0, Durability.Buffered, false, false);
         }
 

@@ -34,7 +34,7 @@ public sealed partial class CheckpointSession
         catch
         {
             // Its caller may use the memory again, and the save will be tried again.
-            SetUnsaved(Own(step), tried: true);
+            SetUnsaved(step.WithOwnMemory(), tried: true);
             throw;
         }
 

@@ -123,7 +123,7 @@ public sealed partial class CheckpointSession : IAsyncDisposable
                 CheckpointLimits.Validate(step, int.MaxValue);
                 if (!IsSaveDue())
                 {
-                    Volatile.Write(ref _unsaved, Own(step));
+                    Volatile.Write(ref _unsaved, step.WithOwnMemory());
                     ArmTimer();
                     return new SessionStep(step, null);
                 }
@@ -209,8 +209,6 @@ public sealed partial class CheckpointSession : IAsyncDisposable
             _gate.Release();
         }
     }
-
-    private static Checkpoint Own(Checkpoint step) => step with { State = step.State.ToArray(), Metadata = step.Metadata?.Clone() };
 
     private async Task<T> RunAsync<T>(Func<Task<T>> operation, CancellationToken cancellationToken)
     {

@@ -41,6 +41,22 @@ public sealed class BufferBudgetTests
     }
 
     [Fact]
+    public async Task WhenEmptyAsync_ItemsThatComeLater_AreWaitedFor()
+    {
+        var sut = new BufferBudget(10, 1000);
+        var first = sut.TryReserve(1)!.Value;
+        var empty = sut.WhenEmptyAsync();
+        var second = sut.TryReserve(1)!.Value;
+        sut.Release(first);
+        var third = await sut.ReserveAsync(1, default);
+        empty.IsCompleted.ShouldBeFalse();
+        sut.Release(second);
+        empty.IsCompleted.ShouldBeFalse("the third item is in yet");
+        sut.Release(third);
+        await empty.WaitAsync(TimeSpan.FromSeconds(10));
+    }
+
+    [Fact]
     public async Task ReserveAsync_NoRoom_WaitsForIt()
     {
         var sut = new BufferBudget(10, 100);
