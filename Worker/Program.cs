@@ -1,4 +1,5 @@
 using AsyncCheckpoints.Worker.CommandLine;
+using AsyncCheckpoints.Worker.Consumers;
 using AsyncCheckpoints.Worker.Hosting;
 using AsyncCheckpoints.Worker.Http;
 
@@ -17,5 +18,7 @@ return await CheckpointsCommand.RunAsync(args, async settings =>
 
     var app = builder.Build();
     app.MapCheckpointWorker();
+    var watch = app.Services.GetRequiredService<ConsumptionWatch>();
     await app.RunAsync();
+    return watch.IsLost ? ExitCodes.Failed : ExitCodes.Done;
 });

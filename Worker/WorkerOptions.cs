@@ -44,7 +44,7 @@ public sealed class WorkerOptions
 
     /// <summary>
     /// How long messages may wait while none comes to this worker before it reports itself as not alive: its consumer is
-    /// lost, and a restart of the process mends it.
+    /// lost, and a restart of the process mends it. After twice that it stops its host, for whoever supervises it to start it again.
     /// </summary>
     /// <value>The default value is 1 minute.</value>
     [Range(typeof(TimeSpan), "00:00:00.100", "1.00:00:00")]

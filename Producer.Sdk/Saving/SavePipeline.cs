@@ -418,35 +418,50 @@ internal sealed class SavePipeline : IAsyncDisposable
     private readonly record struct Intake(
         Checkpoint Checkpoint, BufferBudget.Room Room, long Sequence, string? TraceParent, SaveOptions? Options, Waiter? Waiter, Action? Deletion = null);
 
-    /// <summary>Connects a save with the caller that waits for it, who may give up.</summary>
+    /// <summary>
+    /// Connects a save with the caller that waits for it, who may give up, also before there is a command. Thread-safe.
+    /// </summary>
     private sealed class Waiter
     {
-        private volatile Command? _command;
+        private readonly Lock _lock = new();
+        private Command? _command;
+        private Action<Command>? _end;
         private bool _isUnchanged;
 
         public TaskCompletionSource<SaveResult> Completion { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
         public void Follow(Command command, bool isUnchanged)
         {
-            _isUnchanged = isUnchanged;
-            _command = command;
+            lock (_lock)
+            {
+                _isUnchanged = isUnchanged;
+                _command = command;
+                _end?.Invoke(command);
+            }
         }
 
         /// <summary>The caller stopped waiting.</summary>
-        public void Leave() => _command?.GiveUp();
+        public void Leave() => End(static command => command.GiveUp());
 
         /// <summary>Time is over: what holds by now, when that is good enough.</summary>
         public SaveResult? GiveUp(Durability wanted, bool isStrict)
         {
-            if (_command is not { } command)
-            {
-                return null;
-            }
-
-            command.Abandon();
-            return wanted <= Durability.Queued && !isStrict && command.IsCached
+            End(static command => command.Abandon());
+            return _command is { IsCached: true } command && wanted <= Durability.Queued && !isStrict
                 ? new SaveResult(command.Key, command.Sequence, Durability.Cached, true, _isUnchanged)
                 : null;
+        }
+
+        private void End(Action<Command> end)
+        {
+            lock (_lock)
+            {
+                _end = end;
+                if (_command is { } command)
+                {
+                    end(command);
+                }
+            }
         }
     }
 }

@@ -48,6 +48,33 @@ public sealed class BrokerFaultTests(FaultServers servers)
         lab.RabbitMq.Restore();
     });
 
+    /// <summary>The same for callers that have left before Redis answered.</summary>
+    [Fact]
+    public Task Cut_BrokerWhilePersistedSavesAreCancelled_OthersGoOn() => FaultLab.RunAsync(servers.Set, 3310, async lab =>
+    {
+        var client = FaultLab.ClientOf(await lab.StartClientAsync(options =>
+        {
+            options.MaxBufferedItems = 8;
+            options.WhenBufferFull = BufferFullMode.Fail;
+            options.SaveTimeout = TimeSpan.FromMinutes(5);
+        }));
+        await client.SaveAsync(new Checkpoint { ExecutionId = "before" });
+        await lab.RabbitMq.CutAsync();
+        lab.Timeline.Note("broker cut");
+        for (var i = 0; i < 8; i++)
+        {
+            using var cancellation = new CancellationTokenSource();
+            var save = client.SaveAsync(
+                new Checkpoint { ExecutionId = "persisted", Id = $"{i}" }, new SaveOptions { Durability = Durability.Persisted }, cancellation.Token);
+            await cancellation.CancelAsync();
+            await Should.ThrowAsync<OperationCanceledException>(() => save);
+        }
+
+        await FaultLab.UntilAsync(() => Task.FromResult(client.TrySave(new Checkpoint { ExecutionId = "later" })), "the buffer has room again");
+        await client.FlushAsync().WaitAsync(TimeSpan.FromSeconds(30));
+        lab.RabbitMq.Restore();
+    });
+
     [Fact]
     public Task Cut_BrokerWithoutSpool_SavesReturnCachedAreRescuedAndReachTheQueueAgain() => FaultLab.RunAsync(servers.Set, 3302, async lab =>
     {

@@ -3,6 +3,7 @@ using AsyncCheckpoints.Worker;
 using AsyncCheckpoints.Worker.Consumers;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using Shouldly;
@@ -24,9 +25,13 @@ public sealed class ConsumptionWatchTests
         Look(waiting: 5);
         Look(waiting: 5);
         _watch.IsStalled.ShouldBeTrue();
+        _watch.IsLost.ShouldBeFalse();
+        Look(waiting: 5);
+        _watch.IsLost.ShouldBeTrue();
         _watch.Began();
         Look(waiting: 5);
         _watch.IsStalled.ShouldBeFalse();
+        _watch.IsLost.ShouldBeFalse();
     }
 
     [Theory]
@@ -60,7 +65,7 @@ public sealed class ConsumptionWatchTests
     {
         await using var deployment = new Deployment(ArchiveKind.Sqlite);
         deployment["Worker:SampleInterval"] = "00:00:00.100";
-        deployment["Worker:StallAfter"] = "00:00:00.300";
+        deployment["Worker:StallAfter"] = "00:00:10";
         var worker = await deployment.StartWorkerAsync();
         var client = await deployment.CreateClientAsync();
         await client.SaveAsync(new Checkpoint { ExecutionId = "e", Id = "a" }, new SaveOptions { Durability = Durability.Persisted });
@@ -78,6 +83,26 @@ public sealed class ConsumptionWatchTests
         endpoint.Start(CancellationToken.None);
         await Deployment.UntilAsync(async () => (await http.GetAsync("/health/live")).IsSuccessStatusCode, "the worker is alive");
         await Deployment.UntilAsync(async () => (await Deployment.ArchivedAsync(worker, "e")).Count == 2, "everything is archived");
+    }
+
+    [Fact]
+    public async Task Worker_WhoseConsumerStaysLost_EndsForItsSupervisor()
+    {
+        await using var deployment = new Deployment(ArchiveKind.Sqlite);
+        deployment["Worker:SampleInterval"] = "00:00:00.100";
+        deployment["Worker:StallAfter"] = "00:00:00.100";
+        var worker = await deployment.StartWorkerAsync();
+        var stopping = worker.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping;
+        var client = await deployment.CreateClientAsync();
+        await worker.Services.GetRequiredService<ConsumptionGate>().Endpoint!.Stop(CancellationToken.None);
+        stopping.IsCancellationRequested.ShouldBeFalse();
+
+        await client.SaveAsync(new Checkpoint { ExecutionId = "e", Id = "a" }, new SaveOptions { Durability = Durability.Queued, Strict = true });
+        await Deployment.UntilAsync(() => Task.FromResult(stopping.IsCancellationRequested), "the worker ends");
+
+        deployment["Worker:StallAfter"] = "00:01:00";
+        var next = await deployment.StartWorkerAsync();
+        await Deployment.UntilAsync(async () => (await Deployment.ArchivedAsync(next, "e")).Count == 1, "the next one archives it");
     }
 
     private void Look(long? waiting, bool isOpen = true)

@@ -10,15 +10,14 @@ internal static class CheckpointsCommand
 {
     /// <summary>Runs a command line.</summary>
     /// <param name="args">The arguments.</param>
-    /// <param name="serve">Runs the worker with settings.</param>
+    /// <param name="serve">Runs the worker with settings; returns its exit code.</param>
     /// <returns>The exit code: <see cref="ExitCodes"/>.</returns>
-    public static async Task<int> RunAsync(string[] args, Func<string[], Task> serve)
+    public static async Task<int> RunAsync(string[] args, Func<string[], Task<int>> serve)
     {
         if (args.Length == 0 || IsSetting(args[0]) || (args[0] == "serve" && !args[1..].Any(IsHelp)))
         {
             // Not through the parser: the host has its own way with signals, and more patience.
-            await serve(args is ["serve", ..] ? args[1..] : args);
-            return ExitCodes.Done;
+            return await serve(args is ["serve", ..] ? args[1..] : args);
         }
 
         var root = Create(serve);
@@ -52,8 +51,8 @@ internal static class CheckpointsCommand
     }
 
     /// <summary>All verbs.</summary>
-    /// <param name="serve">Runs the worker with settings.</param>
-    public static RootCommand Create(Func<string[], Task> serve)
+    /// <param name="serve">Runs the worker with settings; returns its exit code.</param>
+    public static RootCommand Create(Func<string[], Task<int>> serve)
     {
         var root = new RootCommand("Durable checkpoints: the worker, and what it takes to operate it. Without a verb it serves.");
         var serving = new Command("serve", "Run the worker. What follows are settings, such as --urls=http://127.0.0.1:8470.") { TreatUnmatchedTokensAsErrors = false };

@@ -14,6 +14,7 @@ internal sealed class ConsumptionWatch(IOptions<WorkerOptions> options, TimeProv
     private long _takenBefore;
     private long? _idleSince;
     private bool _isStalled;
+    private bool _isLost;
 
     /// <summary>Messages waited for longer than <see cref="WorkerOptions.StallAfter"/>, and none came here.</summary>
     public bool IsStalled
@@ -23,6 +24,18 @@ internal sealed class ConsumptionWatch(IOptions<WorkerOptions> options, TimeProv
             lock (_lock)
             {
                 return _isStalled;
+            }
+        }
+    }
+
+    /// <summary>It has been stalled for as long again, and nobody restarted the process.</summary>
+    public bool IsLost
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _isLost;
             }
         }
     }
@@ -55,7 +68,7 @@ internal sealed class ConsumptionWatch(IOptions<WorkerOptions> options, TimeProv
         {
             if (waiting is not > 0 || !isOpen || _inHand > 0 || _taken != _takenBefore)
             {
-                (_takenBefore, _idleSince, _isStalled) = (_taken, null, false);
+                (_takenBefore, _idleSince, _isStalled, _isLost) = (_taken, null, false, false);
                 return;
             }
 
@@ -66,6 +79,8 @@ internal sealed class ConsumptionWatch(IOptions<WorkerOptions> options, TimeProv
                 _isStalled = true;
                 Log.Stalled(logger, waiting.Value, idle.TotalMilliseconds);
             }
+
+            _isLost = idle >= 2 * options.Value.StallAfter;
         }
     }
 }

@@ -19,6 +19,7 @@ internal sealed class BacklogSampler(
     ConsumptionGate gate,
     ConsumptionWatch watch,
     ArchiveState state,
+    IHostApplicationLifetime lifetime,
     IOptions<WorkerOptions> options,
     ILogger<BacklogSampler> logger) : IDuty
 {
@@ -43,6 +44,12 @@ internal sealed class BacklogSampler(
         }
 
         watch.Saw(await depth, gate.IsOpen);
+        if (watch.IsLost && !lifetime.ApplicationStopping.IsCancellationRequested)
+        {
+            Log.StoppingToRestart(logger);
+            lifetime.StopApplication();
+        }
+
         history.Add(await pending, await outbox, await depth, await figures);
         await server;
         return 0;

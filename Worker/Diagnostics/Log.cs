@@ -14,4 +14,7 @@ internal static partial class Log
 
     [LoggerMessage(2703, LogLevel.Information, "Exporting traces and metrics by OTLP ({Protocol})")]
     public static partial void Exporting(ILogger logger, string protocol);
+
+    [LoggerMessage(2704, LogLevel.Critical, "Stopping: the consumer is lost, nobody has restarted this process, and a new one will consume")]
+    public static partial void StoppingToRestart(ILogger logger);
 }
