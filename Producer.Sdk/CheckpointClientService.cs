@@ -23,5 +23,5 @@ internal sealed class CheckpointClientService(CacheLink cache, SavePipeline pipe
         }
     }
 
-    public Task StopAsync(CancellationToken cancellationToken) => pipeline.DrainAsync(options.Value.DrainTimeout);
+    public Task StopAsync(CancellationToken cancellationToken) => pipeline.DrainAsync(options.Value.DrainTimeout, cancellationToken);
 }

@@ -8,9 +8,10 @@ namespace AsyncCheckpoints.Messaging;
 /// The client's way to the worker: commands that the broker confirms, and questions that the worker answers. Faults come
 /// as <see cref="CheckpointUnavailableException"/>.
 /// </summary>
-internal sealed class CommandTransport(ICheckpointBus bus, Routes routes, IOptions<CheckpointOptions> options) : IDisposable
+internal sealed class CommandTransport(ICheckpointBus bus, Routes routes, IOptions<CheckpointOptions> options)
 {
-    private readonly SemaphoreSlim _connecting = new(1);
+    private readonly Lock _lock = new();
+    private Task? _connecting;
 
     /// <summary>Sends commands; completes when the broker has them on a quorum queue.</summary>
     /// <param name="message">The commands.</param>
@@ -32,26 +33,14 @@ internal sealed class CommandTransport(ICheckpointBus bus, Routes routes, IOptio
         }
     }
 
-    /// <summary>
-    /// Expects the worker's answer to a message. While the broker is away the library blocks who asks for that: so it is done
-    /// apart from this thread, one at a time.
-    /// </summary>
+    /// <summary>Expects the worker's answer to a message.</summary>
     /// <param name="cancellationToken">Stops waiting.</param>
     public async Task<ArchivedReply> ExpectReplyAsync(CancellationToken cancellationToken)
     {
         try
         {
-            await _connecting.WaitAsync(cancellationToken);
-            var connecting = ConnectAsync();
-            try
-            {
-                return await connecting.WaitAsync(cancellationToken);
-            }
-            catch (OperationCanceledException)
-            {
-                _ = DisposeAsync(connecting);
-                throw;
-            }
+            await ConnectAsync().WaitAsync(cancellationToken);
+            return new ArchivedReply(bus);
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
@@ -71,21 +60,19 @@ internal sealed class CommandTransport(ICheckpointBus bus, Routes routes, IOptio
     public Task<ExecutionsFound> FindAsync(FindExecutions request, CancellationToken cancellationToken) =>
         AskAsync<FindExecutions, ExecutionsFound>(request, cancellationToken);
 
-    public void Dispose() => _connecting.Dispose();
-
-    private async Task<ArchivedReply> ConnectAsync()
+    /// <summary>
+    /// Until the broker has been there for the first time, the library blocks whoever expects an answer: one thread waits for
+    /// all.
+    /// </summary>
+    private Task ConnectAsync()
     {
-        try
+        lock (_lock)
         {
-            return await Task.Run(() => new ArchivedReply(bus));
-        }
-        finally
-        {
-            _connecting.Release();
+            return _connecting is null or { IsFaulted: true }
+                ? _connecting = Task.Run(() => new ArchivedReply(bus).Dispose())
+                : _connecting;
         }
     }
-
-    private static async Task DisposeAsync(Task<ArchivedReply> late) => (await late).Dispose();
 
     private async Task<TAnswer> AskAsync<TRequest, TAnswer>(TRequest request, CancellationToken cancellationToken)
         where TRequest : class
@@ -98,13 +85,11 @@ internal sealed class CommandTransport(ICheckpointBus bus, Routes routes, IOptio
         {
             var timeout = RequestTimeout.After(ms: (int)options.Value.ReadTimeout.TotalMilliseconds);
 
-            // Apart from this thread, which the library may block while the broker is away; its own timeout starts only when
-            // the request is sent.
-            var asked = Task.Run(
-                () => (routes.Reads is { } address ? bus.CreateRequestClient<TRequest>(address, timeout) : bus.CreateRequestClient<TRequest>(timeout))
-                    .GetResponse<TAnswer, RequestFailed>(request, patience.Token),
-                CancellationToken.None);
-            response = await asked.WaitAsync(patience.Token);
+            await ConnectAsync().WaitAsync(patience.Token);
+            var client = routes.Reads is { } address ? bus.CreateRequestClient<TRequest>(address, timeout) : bus.CreateRequestClient<TRequest>(timeout);
+
+            // Its own timeout starts only when the request is sent.
+            response = await client.GetResponse<TAnswer, RequestFailed>(request, patience.Token).WaitAsync(patience.Token);
         }
         catch (Exception e) when (e is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
         {

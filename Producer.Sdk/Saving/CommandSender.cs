@@ -26,6 +26,9 @@ internal sealed class CommandSender : IAsyncDisposable
     private readonly Channel<Command> _waiting = Channel.CreateUnbounded<Command>(new() { SingleReader = true });
     private readonly SemaphoreSlim _changed = new(0);
     private readonly CancellationTokenSource _stopping = new();
+
+    // Outlives its source: an answer may still be waited for when the sender is gone.
+    private readonly CancellationToken _stoppingToken;
     private readonly Breaker _breaker;
     private readonly CommandTransport _transport;
     private readonly ICommandSpool _spool;
@@ -56,6 +59,7 @@ internal sealed class CommandSender : IAsyncDisposable
         _options = options.Value;
         _time = time;
         _logger = logger;
+        _stoppingToken = _stopping.Token;
         _slots = new SemaphoreSlim(_options.MaxConcurrentSends);
         _breaker = new Breaker("broker", time, logger);
         _loop = Task.Run(RunAsync);
@@ -117,15 +121,17 @@ internal sealed class CommandSender : IAsyncDisposable
     {
         try
         {
-            while (await _waiting.Reader.WaitToReadAsync(_stopping.Token))
+            while (await _waiting.Reader.WaitToReadAsync(_stoppingToken))
             {
-                await _slots.WaitAsync(_stopping.Token);
-                while (!IsWorthASend)
+                await _slots.WaitAsync(_stoppingToken);
+                try
                 {
-                    if (await _changed.WaitAsync(Volatile.Read(ref _underWay) == 0 ? Distance : Timeout.InfiniteTimeSpan, _stopping.Token))
-                    {
-                        Interlocked.Exchange(ref _isChanged, 0);
-                    }
+                    await UntilWorthASendAsync();
+                }
+                catch (OperationCanceledException)
+                {
+                    _slots.Release();
+                    throw;
                 }
 
                 Interlocked.Increment(ref _underWay);
@@ -133,9 +139,20 @@ internal sealed class CommandSender : IAsyncDisposable
                 _ = SendAsync(TakeBatch());
             }
         }
-        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+        catch (OperationCanceledException) when (_stoppingToken.IsCancellationRequested)
         {
             // Stopping.
+        }
+    }
+
+    private async Task UntilWorthASendAsync()
+    {
+        while (!IsWorthASend)
+        {
+            if (await _changed.WaitAsync(Volatile.Read(ref _underWay) == 0 ? Distance : Timeout.InfiniteTimeSpan, _stoppingToken))
+            {
+                Interlocked.Exchange(ref _isChanged, 0);
+            }
         }
     }
 
@@ -203,10 +220,10 @@ internal sealed class CommandSender : IAsyncDisposable
                     return;
                 }
 
-                await Task.Delay(Backoff(attempt), _time, _stopping.Token);
+                await Task.Delay(Backoff(attempt), _time, _stoppingToken);
             }
         }
-        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+        catch (OperationCanceledException) when (_stoppingToken.IsCancellationRequested)
         {
             await GiveUpAsync(batch);
         }
@@ -236,8 +253,13 @@ internal sealed class CommandSender : IAsyncDisposable
         ArchivedReply? reply = null;
         try
         {
-            reply = isAwaited ? await CallAsync(_transport.ExpectReplyAsync, batch.Count) : null;
-            await SendOnceAsync(message, reply);
+            await CallAsync(
+                async cancellationToken =>
+                {
+                    reply = isAwaited ? await _transport.ExpectReplyAsync(cancellationToken) : null;
+                    await _transport.SendAsync(message, reply, cancellationToken);
+                },
+                batch.Count);
         }
         catch (CheckpointUnavailableException e)
         {
@@ -264,28 +286,19 @@ internal sealed class CommandSender : IAsyncDisposable
         return true;
     }
 
-    private Task<bool> SendOnceAsync(CheckpointCommands message, ArchivedReply? reply) => CallAsync(
-        async cancellationToken =>
-        {
-            await _transport.SendAsync(message, reply, cancellationToken);
-            return true;
-        },
-        message.Saves.Count + message.Deletes.Count + message.Clears.Count);
-
-    private async Task<T> CallAsync<T>(Func<CancellationToken, Task<T>> call, int items)
+    private async Task CallAsync(Func<CancellationToken, Task> send, int items)
     {
         if (!_breaker.TryEnter())
         {
             throw new CheckpointUnavailableException("The broker could not be reached a moment ago.", "Check that RabbitMQ can be reached.");
         }
 
-        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(_stopping.Token);
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(_stoppingToken);
         timeout.CancelAfter(_options.BrokerTimeout);
         try
         {
-            var result = await call(timeout.Token);
+            await send(timeout.Token);
             _breaker.Succeeded();
-            return result;
         }
         catch (CheckpointUnavailableException e)
         {
@@ -311,7 +324,7 @@ internal sealed class CommandSender : IAsyncDisposable
                 patience *= 2;
                 try
                 {
-                    await SendOnceAsync(message, reply);
+                    await CallAsync(cancellationToken => _transport.SendAsync(message, reply, cancellationToken), batch.Count);
                 }
                 catch (CheckpointUnavailableException)
                 {

@@ -73,6 +73,13 @@ internal sealed class SavePipeline : IAsyncDisposable
             return false;
         }
 
+        if (_isStopping)
+        {
+            // The drain may have looked before there was something in.
+            _budget.Release(room);
+            return false;
+        }
+
         _ = Enter(new Intake(checkpoint, room, _clock.Next(), Activity.Current?.Id, null, null));
         return true;
     }
@@ -94,36 +101,48 @@ internal sealed class SavePipeline : IAsyncDisposable
     {
         var wanted = durability ?? _options.DefaultDurability;
         var room = await ReserveAsync(Overhead, cancellationToken);
+        var waiter = new Waiter();
+        var deletion = Volatile.Read(ref _inIntake) == 0 && _cache.IsReady
+            ? ProcessDeletionAsync(kind, key, wanted, room, waiter)
+            : EnterAsync(kind, key, wanted, room, waiter);
         try
         {
-            var deletion = Volatile.Read(ref _inIntake) == 0 && _cache.IsReady
-                ? ProcessDeletionAsync(kind, key, wanted, room)
-                : EnterAsync(kind, key, wanted, room);
             return await deletion.WaitAsync(_options.SaveTimeout, _time, cancellationToken);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            waiter.Leave();
+            Observe(deletion);
+            throw;
         }
         catch (TimeoutException e)
         {
+            waiter.Leave();
+            Observe(deletion);
             throw new CheckpointUnavailableException($"The deletion of '{key}' did not reach {wanted} within {_options.SaveTimeout}.", null, e) { Key = key };
         }
     }
 
     /// <summary>Takes no more, and waits until nothing is left.</summary>
     /// <param name="timeout">How long.</param>
-    public async Task DrainAsync(TimeSpan timeout)
+    /// <param name="cancellationToken">Ends it earlier.</param>
+    public async Task DrainAsync(TimeSpan timeout, CancellationToken cancellationToken)
     {
         _isStopping = true;
+
+        // Whoever takes room from here on looks at the flag after it, and gives the room back.
+        Interlocked.MemoryBarrier();
         var started = _time.GetTimestamp();
         var count = _budget.Items;
         try
         {
-            // Also for those that were let in on their way past the check, or wait for room.
-            await _budget.WhenEmptyAsync().WaitAsync(timeout, _time);
+            await _budget.WhenEmptyAsync().WaitAsync(timeout, _time, cancellationToken);
             if (count > 0)
             {
                 Log.Drained(_logger, count, _time.GetElapsedTime(started).TotalMilliseconds);
             }
         }
-        catch (TimeoutException)
+        catch (Exception e) when (e is TimeoutException or OperationCanceledException)
         {
             Log.DrainTimedOut(_logger, _budget.Items);
         }
@@ -160,12 +179,16 @@ internal sealed class SavePipeline : IAsyncDisposable
         if (wanted == Durability.Buffered && options.ExpectedLatestId is null)
         {
             // The caller's memory is the caller's again once this returns.
-            _ = Enter(new Intake(checkpoint.WithOwnMemory(), room, _clock.Next(), Activity.Current?.Id, null, null));
+            _ = Enter(new Intake(OwnMemoryOf(checkpoint, room), room, _clock.Next(), Activity.Current?.Id, null, null));
             return new SaveResult(checkpoint.Key, 0, Durability.Buffered, false, false);
         }
 
         var intake = new Intake(checkpoint, room, _clock.Next(), Activity.Current?.Id, options, new Waiter());
-        var save = Volatile.Read(ref _inIntake) == 0 && _cache.IsReady ? ProcessAsync(intake) : Enter(intake);
+
+        // Encoded before the first wait; in the channel it may outlast its caller, whose memory is its own again after that.
+        var save = Volatile.Read(ref _inIntake) == 0 && _cache.IsReady
+            ? ProcessAsync(intake)
+            : Enter(intake with { Checkpoint = OwnMemoryOf(checkpoint, room) });
         try
         {
             return await (cancellationToken.CanBeCanceled
@@ -175,15 +198,37 @@ internal sealed class SavePipeline : IAsyncDisposable
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
             intake.Waiter!.Leave();
+            Observe(save);
             throw;
         }
         catch (Exception e) when (e is TimeoutException or OperationCanceledException)
         {
+            Observe(save);
             return intake.Waiter!.GiveUp(wanted, options.Strict) ?? throw new CheckpointUnavailableException(
                 $"'{checkpoint.Key}' did not reach {wanted} within {_options.SaveTimeout}.",
                 "It may still complete; saving the same id again is safe.",
                 e)
             { Key = checkpoint.Key };
+        }
+    }
+
+    /// <summary>What nobody waits for any more may still fail.</summary>
+    private static void Observe(Task left) => _ = left.ContinueWith(
+        static task => task.Exception,
+        CancellationToken.None,
+        TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously,
+        TaskScheduler.Default);
+
+    private Checkpoint OwnMemoryOf(Checkpoint checkpoint, BufferBudget.Room room)
+    {
+        try
+        {
+            return checkpoint.WithOwnMemory();
+        }
+        catch
+        {
+            _budget.Release(room);
+            throw;
         }
     }
 
@@ -201,10 +246,10 @@ internal sealed class SavePipeline : IAsyncDisposable
     }
 
     /// <summary>A deletion behind the buffered saves of this process: it must not miss them.</summary>
-    private Task<Durability> EnterAsync(PendingKind kind, CheckpointKey key, Durability wanted, BufferBudget.Room room)
+    private Task<Durability> EnterAsync(PendingKind kind, CheckpointKey key, Durability wanted, BufferBudget.Room room, Waiter waiter)
     {
         var turn = new TaskCompletionSource<Task<Durability>>(TaskCreationOptions.RunContinuationsAsynchronously);
-        _ = Enter(new Intake(Nothing, room, 0, null, null, null, () => turn.SetResult(ProcessDeletionAsync(kind, key, wanted, room))));
+        _ = Enter(new Intake(Nothing, room, 0, null, null, null, () => turn.SetResult(ProcessDeletionAsync(kind, key, wanted, room, waiter))));
         return turn.Task.Unwrap();
     }
 
@@ -238,9 +283,9 @@ internal sealed class SavePipeline : IAsyncDisposable
         {
             await _cache.CallAsync(static (_, _, _) => Task.FromResult(true), true, CancellationToken.None);
         }
-        catch (Exception e) when (e is CheckpointUnavailableException or InvalidOperationException)
+        catch (Exception)
         {
-            // The save itself meets the same fault, and tells its caller.
+            // Whatever it is: the save itself meets the same fault, and tells its caller.
         }
     }
 
@@ -341,9 +386,10 @@ internal sealed class SavePipeline : IAsyncDisposable
         }
     }
 
-    private async Task<Durability> ProcessDeletionAsync(PendingKind kind, CheckpointKey key, Durability wanted, BufferBudget.Room room)
+    private async Task<Durability> ProcessDeletionAsync(PendingKind kind, CheckpointKey key, Durability wanted, BufferBudget.Room room, Waiter waiter)
     {
         var command = await ReleaseIfFailedAsync(_writeThrough.DeleteAsync(kind, key, wanted, room), room);
+        waiter.Follow(command, false);
         _sender.Enqueue(command);
         return command.IsCached && wanted <= Durability.Cached ? Durability.Cached : await command.Reached;
     }
@@ -387,7 +433,7 @@ internal sealed class SavePipeline : IAsyncDisposable
 
         if (_budget.TryReserve(bytes) is { } room)
         {
-            return room;
+            return UnlessStopping(room);
         }
 
         if (_options.WhenBufferFull == BufferFullMode.Fail)
@@ -399,12 +445,24 @@ internal sealed class SavePipeline : IAsyncDisposable
         timeout.CancelAfter(_options.SaveTimeout);
         try
         {
-            return await _budget.ReserveAsync(bytes, timeout.Token);
+            return UnlessStopping(await _budget.ReserveAsync(bytes, timeout.Token));
         }
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {
             throw BufferFull(e);
         }
+    }
+
+    /// <summary>The drain may have looked before this room was taken.</summary>
+    private BufferBudget.Room UnlessStopping(in BufferBudget.Room room)
+    {
+        if (_isStopping)
+        {
+            _budget.Release(room);
+            throw Stopping();
+        }
+
+        return room;
     }
 
     private CheckpointUnavailableException BufferFull(Exception? inner) => new(
@@ -419,7 +477,7 @@ internal sealed class SavePipeline : IAsyncDisposable
         Checkpoint Checkpoint, BufferBudget.Room Room, long Sequence, string? TraceParent, SaveOptions? Options, Waiter? Waiter, Action? Deletion = null);
 
     /// <summary>
-    /// Connects a save with the caller that waits for it, who may give up, also before there is a command. Thread-safe.
+    /// Connects a save or a deletion with the caller that waits for it, who may give up, also before there is a command. Thread-safe.
     /// </summary>
     private sealed class Waiter
     {
@@ -446,13 +504,13 @@ internal sealed class SavePipeline : IAsyncDisposable
         /// <summary>Time is over: what holds by now, when that is good enough.</summary>
         public SaveResult? GiveUp(Durability wanted, bool isStrict)
         {
-            End(static command => command.Abandon());
-            return _command is { IsCached: true } command && wanted <= Durability.Queued && !isStrict
-                ? new SaveResult(command.Key, command.Sequence, Durability.Cached, true, _isUnchanged)
+            var (command, isUnchanged) = End(static command => command.Abandon());
+            return command is { IsCached: true } && wanted <= Durability.Queued && !isStrict
+                ? new SaveResult(command.Key, command.Sequence, Durability.Cached, true, isUnchanged)
                 : null;
         }
 
-        private void End(Action<Command> end)
+        private (Command? Command, bool IsUnchanged) End(Action<Command> end)
         {
             lock (_lock)
             {
@@ -461,6 +519,8 @@ internal sealed class SavePipeline : IAsyncDisposable
                 {
                     end(command);
                 }
+
+                return (_command, _isUnchanged);
             }
         }
     }

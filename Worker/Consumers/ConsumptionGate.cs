@@ -76,9 +76,9 @@ internal sealed class ConsumptionGate(
         IsOpen = false;
         Log.Paused(logger, state.Outage?.TotalMilliseconds ?? 0);
         var stopped = keeper.PauseAsync(endpoint, stoppingToken);
-        var closing = Interlocked.Exchange(ref _closing, new CancellationTokenSource());
-        await closing.CancelAsync();
-        closing.Dispose();
+
+        // Not disposed: a message that has just come may still be reading its token.
+        await Interlocked.Exchange(ref _closing, new CancellationTokenSource()).CancelAsync();
         await stopped;
         while (state.Outage is not null && !await state.TryProbeAsync(stoppingToken))
         {
