@@ -78,7 +78,7 @@ internal sealed partial class InProcessCheckpointCache
         }
     }
 
-    // Of the oldest beyond the stream's size, at most so many are looked at; what is pending stays.
+    // Of the oldest beyond the stream's size, at most so many; what is pending stays, and what is newer than that: no holes.
     private void Trim(CachedStream stream, int budget)
     {
         var over = stream.Policy.MaxPerStream > 0 ? stream.Count - stream.Policy.MaxPerStream : 0;
@@ -90,11 +90,13 @@ internal sealed partial class InProcessCheckpointCache
         var execution = stream.Execution;
         foreach (var position in stream.Oldest(Math.Min(over, budget)))
         {
-            if (!_marks[execution.Shard].Contains(new(PendingKind.Save, new(execution.Id, stream.Namespace, position.Id), position.Sequence, default)))
+            if (_marks[execution.Shard].Contains(new(PendingKind.Save, new(execution.Id, stream.Namespace, position.Id), position.Sequence, default)))
             {
-                Remove(stream, position.Id);
-                execution.Leave(position.Sequence);
+                break;
             }
+
+            Remove(stream, position.Id);
+            execution.Leave(position.Sequence);
         }
     }
 

@@ -106,8 +106,10 @@ internal sealed partial class InProcessCheckpointCache : ICheckpointCache
                 }
             }
 
+            // Who repairs may not know the stream's policy.
+            var knowsPolicy = stream is null || policy is not { Ttl: null, MaxPerStream: <= 0 };
             stream ??= Open(executionId, ns);
-            stream.Policy = newest ? policy : stream.Policy;
+            stream.Policy = newest && knowsPolicy ? policy : stream.Policy;
             Store(stream, checkpoint, sequence, pending);
             return CachePut.Taken;
         },

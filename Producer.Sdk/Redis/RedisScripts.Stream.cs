@@ -146,7 +146,7 @@ internal static partial class RedisScripts
           end
         end
 
-        -- Of the oldest beyond the stream's size, at most so many are looked at; what is pending stays.
+        -- Of the oldest beyond the stream's size, at most so many; what is pending stays, and what is newer than that: no holes.
         local function trim(budget)
           if max == 0 then return end
           local size = redis.call('ZCARD', Z)
@@ -156,10 +156,9 @@ internal static partial class RedisScripts
           local gone, high = {}, none
           for i = 1, #old, 2 do
             local seq = pad(old[i + 1])
-            if pend == 0 or not redis.call('ZSCORE', P, 'c' .. tail(old[i], seq)) then
-              gone[#gone + 1] = old[i]
-              high = seq
-            end
+            if pend > 0 and redis.call('ZSCORE', P, 'c' .. tail(old[i], seq)) then break end
+            gone[#gone + 1] = old[i]
+            high = seq
           end
           if #gone > 0 then
             redis.call('HDEL', H, unpack(gone))

@@ -76,7 +76,8 @@ internal static partial class RedisScripts
         read(meta)
         local armed = ttl > 0 and pend == 0
         if not meta or shut then open(meta) end
-        if newest then adopt(ARGV[3]) end
+        -- Who repairs may not know the stream's policy.
+        if newest and (ARGV[3] ~= '0 0 0' or not meta) then adopt(ARGV[3]) end
         if last < seq then last = seq end
         if pending and ext then pend = pend + 1 end
         redis.call('HSET', H, '\1', state(), id, payload)

@@ -8,9 +8,13 @@ namespace AsyncCheckpoints.Saving;
 /// </summary>
 internal sealed class CacheLink(ICheckpointCache cache, SequenceClock clock, TimeProvider time, ILogger<CacheLink> logger) : IDisposable
 {
+    // A process that was suspended, or a Redis whose clock was set, would go by different times for good.
+    private static readonly TimeSpan ResyncInterval = TimeSpan.FromSeconds(30);
+
     private readonly Breaker _breaker = new("cache", time, logger);
     private readonly SemaphoreSlim _initializing = new(1);
     private volatile bool _isReady;
+    private long _syncedAt;
 
     /// <summary>Whether the cache has been reached and its layout checked.</summary>
     public bool IsReady => _isReady;
@@ -41,7 +45,7 @@ internal sealed class CacheLink(ICheckpointCache cache, SequenceClock clock, Tim
             }
 
             await cache.InitializeAsync(cancellationToken);
-            clock.Synchronize(await cache.GetTimeAsync(cancellationToken));
+            await SynchronizeAsync(cancellationToken);
             _isReady = true;
         }
         finally
@@ -64,12 +68,36 @@ internal sealed class CacheLink(ICheckpointCache cache, SequenceClock clock, Tim
 
             var result = await call(cache, state, cancellationToken);
             _breaker.Succeeded();
+            var syncedAt = Volatile.Read(ref _syncedAt);
+            if (time.GetElapsedTime(syncedAt) > ResyncInterval && Interlocked.CompareExchange(ref _syncedAt, time.GetTimestamp(), syncedAt) == syncedAt)
+            {
+                _ = ResynchronizeAsync();
+            }
+
             return result;
         }
         catch (CheckpointUnavailableException e)
         {
             _breaker.Failed(e);
             throw;
+        }
+    }
+
+    private async Task SynchronizeAsync(CancellationToken cancellationToken)
+    {
+        clock.Synchronize(await cache.GetTimeAsync(cancellationToken));
+        Volatile.Write(ref _syncedAt, time.GetTimestamp());
+    }
+
+    private async Task ResynchronizeAsync()
+    {
+        try
+        {
+            await SynchronizeAsync(CancellationToken.None);
+        }
+        catch (CheckpointException)
+        {
+            // The calls meet the same.
         }
     }
 }

@@ -9,6 +9,9 @@ namespace AsyncCheckpoints.Saving;
 /// </summary>
 internal sealed class SequenceClock
 {
+    // No clock is that wrong; a sequence beyond it is damage, and must not spread.
+    private const long MaxLead = 24 * 3_600_000_000L;
+
     private readonly TimeProvider _time;
     private Origin _origin;
     private long _last;
@@ -22,8 +25,7 @@ internal sealed class SequenceClock
     /// <summary>A sequence above all that were made or seen before.</summary>
     public long Next()
     {
-        var origin = Volatile.Read(ref _origin);
-        var now = origin.Microseconds + (long)_time.GetElapsedTime(origin.Timestamp).TotalMicroseconds;
+        var now = Now;
         while (true)
         {
             var last = Volatile.Read(ref _last);
@@ -35,11 +37,16 @@ internal sealed class SequenceClock
         }
     }
 
-    /// <summary>Learns of a sequence made elsewhere.</summary>
+    /// <summary>Learns of a sequence made elsewhere; one that is more than a day ahead is not believed.</summary>
     /// <param name="sequence">The sequence.</param>
     public void Observe(long sequence)
     {
         var last = Volatile.Read(ref _last);
+        if (sequence > last && sequence - Now > MaxLead)
+        {
+            return;
+        }
+
         while (sequence > last)
         {
             var seen = Interlocked.CompareExchange(ref _last, sequence, last);
@@ -56,6 +63,15 @@ internal sealed class SequenceClock
     /// <param name="now">Its time.</param>
     public void Synchronize(DateTimeOffset now) =>
         Volatile.Write(ref _origin, new Origin(CheckpointCodec.ToMicroseconds(now), _time.GetTimestamp()));
+
+    private long Now
+    {
+        get
+        {
+            var origin = Volatile.Read(ref _origin);
+            return origin.Microseconds + (long)_time.GetElapsedTime(origin.Timestamp).TotalMicroseconds;
+        }
+    }
 
     private sealed record Origin(long Microseconds, long Timestamp);
 }

@@ -17,31 +17,38 @@ internal sealed class UncachedStreams
 {
     private const int Capacity = 10_000;
     private readonly ConcurrentDictionary<(string ExecutionId, string Namespace), long> _sequences = new();
+    private readonly ConcurrentQueue<(string ExecutionId, string Namespace)> _oldestSequences = new();
     private readonly ConcurrentDictionary<CheckpointKey, UncachedDeletion> _deletions = new();
+    private readonly ConcurrentQueue<CheckpointKey> _oldestDeletions = new();
 
     /// <summary>Remembers a save that Redis did not take.</summary>
     /// <param name="key">The checkpoint.</param>
     /// <param name="sequence">Its sequence.</param>
     public void Add(CheckpointKey key, long sequence)
     {
-        if (_sequences.Count >= Capacity)
+        var stream = (key.ExecutionId, key.Namespace);
+        if (_sequences.TryAdd(stream, sequence))
         {
-            _sequences.Clear();
+            Forget(_sequences, _oldestSequences, stream);
         }
-
-        _sequences.AddOrUpdate((key.ExecutionId, key.Namespace), sequence, (_, known) => Math.Max(known, sequence));
+        else
+        {
+            _sequences.AddOrUpdate(stream, sequence, (_, known) => Math.Max(known, sequence));
+        }
     }
 
     /// <summary>Remembers a deletion that Redis did not take.</summary>
     /// <param name="deletion">The deletion.</param>
     public void Add(UncachedDeletion deletion)
     {
-        if (_deletions.Count >= Capacity)
+        if (_deletions.TryAdd(deletion.Key, deletion))
         {
-            _deletions.Clear();
+            Forget(_deletions, _oldestDeletions, deletion.Key);
         }
-
-        _deletions[deletion.Key] = deletion;
+        else
+        {
+            _deletions[deletion.Key] = deletion;
+        }
     }
 
     /// <summary>The newest remembered deletion of a checkpoint, by itself or with its execution.</summary>
@@ -75,5 +82,16 @@ internal sealed class UncachedStreams
 
         _sequences.TryRemove(KeyValuePair.Create((executionId, ns), sequence));
         return false;
+    }
+
+    /// <summary>Makes room for what was added.</summary>
+    private static void Forget<TKey, TValue>(ConcurrentDictionary<TKey, TValue> known, ConcurrentQueue<TKey> oldest, TKey added)
+        where TKey : notnull
+    {
+        oldest.Enqueue(added);
+        while (oldest.Count > Capacity && oldest.TryDequeue(out var first))
+        {
+            known.TryRemove(first, out _);
+        }
     }
 }

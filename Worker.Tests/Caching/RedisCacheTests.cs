@@ -285,7 +285,7 @@ public sealed class RedisCacheTests(ITestOutputHelper output) : CacheConformance
 
     private async Task<IDatabase> BehindAsync()
     {
-        _behind ??= await ConnectionMultiplexer.ConnectAsync(RedisServer.Shared);
+        _behind ??= await ConnectionMultiplexer.ConnectAsync(RedisServer.Shared + ",syncTimeout=30000");
         return _behind.GetDatabase();
     }
 

@@ -46,6 +46,7 @@ internal sealed partial class FaultLab : IAsyncDisposable
             ["Checkpoints__Prefix"] = Prefix,
             ["Checkpoints__ShardCount"] = "16",
             ["Worker__Schema"] = Prefix,
+            ["Worker__SettleAfter"] = "00:00:00.500",
             ["Worker__RescueAfter"] = "00:00:02",
             ["Worker__RescueInterval"] = "00:00:01",
             ["Worker__OutboxInterval"] = "00:00:00.200",

@@ -41,6 +41,68 @@ public sealed class RedisFaultTests(FaultServers servers)
         await SavesAreCachedAsync(FaultLab.ClientOf(client));
     });
 
+    /// <summary>
+    /// As after a crash between two syncs of its file, or a failover to a replica that was behind: what is archived already,
+    /// and its mark, are gone, and what was deleted is there again.
+    /// </summary>
+    [Fact]
+    public Task RollBack_Redis_ItIsBroughtUpToTheArchive() => FaultLab.RunAsync(servers.Set, 3212, async lab =>
+    {
+        lab["Worker__SettleAfter"] = "00:00:10";
+        lab["Worker__RescueAfter"] = "1.00:00:00"; // It has nothing to do with this.
+        await lab.StartWorkerAsync();
+        var host = await lab.StartClientAsync();
+        var client = FaultLab.ClientOf(host);
+        var cache = FaultLab.CacheOf(host);
+        for (var i = 1; i <= 4; i++)
+        {
+            await client.SaveAsync(new Checkpoint { ExecutionId = "e", Id = $"{i}" }, Persisted);
+        }
+
+        var (data, copy) = (Path.Combine(servers.Set.Folder, "redis"), Directory.CreateTempSubdirectory("asynccheckpoints-").FullName);
+        Copy(data, copy);
+        await client.SaveAsync(new Checkpoint { ExecutionId = "e", Id = "5" }, Persisted);
+        await client.DeleteAsync(new CheckpointKey("e", "", "3"), Persisted.Durability);
+        await servers.Set.KillAsync(ServerKind.Redis);
+        await servers.Set.WipeAsync(ServerKind.Redis);
+        Copy(copy, data);
+        await servers.Set.StartAsync(ServerKind.Redis);
+        lab.Timeline.Note("Redis is back as it was");
+
+        await FaultLab.UntilAsync(async () => await LatestAsync() is "5", "the latest is there again");
+        await FaultLab.UntilAsync(async () => await StatusAsync("3") is CacheReadStatus.Deleted, "what was deleted is deleted again");
+        await FaultLab.UntilAsync(async () => (await cache.GetPendingStatsAsync(CancellationToken.None)).Count == 0, "nothing is pending");
+        (await client.ListAsync(new CheckpointQuery { ExecutionId = "e" })).Items.Select(checkpoint => checkpoint.Id).ShouldBe(["5", "4", "2", "1"]);
+        Directory.Delete(copy, true);
+
+        async Task<string?> LatestAsync()
+        {
+            try
+            {
+                return (await client.LoadLatestAsync("e"))?.Id;
+            }
+            catch (CheckpointUnavailableException)
+            {
+                return null;
+            }
+        }
+
+        async Task<CacheReadStatus> StatusAsync(string id) => (await cache.LoadAsync(new CheckpointKey("e", "", id), CancellationToken.None)).Status;
+
+        static void Copy(string from, string to)
+        {
+            foreach (var folder in Directory.GetDirectories(from, "*", SearchOption.AllDirectories).Prepend(from))
+            {
+                Directory.CreateDirectory(Path.Combine(to, Path.GetRelativePath(from, folder)));
+            }
+
+            foreach (var file in Directory.GetFiles(from, "*", SearchOption.AllDirectories))
+            {
+                File.Copy(file, Path.Combine(to, Path.GetRelativePath(from, file)), true);
+            }
+        }
+    });
+
     [Fact]
     public Task Pause_RedisUnderLoad_SavesGoOn() => FaultLab.RunAsync(servers.Set, 3202, async lab =>
     {

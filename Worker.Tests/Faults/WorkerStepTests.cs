@@ -61,6 +61,7 @@ public sealed class WorkerStepTests(FaultServers servers)
             await lab.StartWorkerAsync();
         });
         await lab.AuditRedeliveryAsync(client);
+        lab["Worker__SettleAfter"] = "00:00:00";
         lab["Worker__RescueAfter"] = "00:00:00.100";
         await lab.StartWorkerAsync();
         await lab.AuditAsync(client);

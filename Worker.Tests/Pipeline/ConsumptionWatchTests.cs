@@ -94,7 +94,9 @@ public sealed class ConsumptionWatchTests
         var worker = await deployment.StartWorkerAsync();
         var stopping = worker.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping;
         var client = await deployment.CreateClientAsync();
-        await worker.Services.GetRequiredService<ConsumptionGate>().Endpoint!.Stop(CancellationToken.None);
+        var gate = worker.Services.GetRequiredService<ConsumptionGate>();
+        await Deployment.UntilAsync(() => Task.FromResult(gate.Endpoint is not null), "the worker consumes");
+        await gate.Endpoint!.Stop(CancellationToken.None);
         stopping.IsCancellationRequested.ShouldBeFalse();
 
         await client.SaveAsync(new Checkpoint { ExecutionId = "e", Id = "a" }, new SaveOptions { Durability = Durability.Queued, Strict = true });

@@ -97,6 +97,24 @@ public sealed class RefusedWritesTests
         await PendingAsync(client, 0);
     }
 
+    /// <summary>The first answer may be lost: the second must not say that all of it is archived.</summary>
+    [Fact]
+    public async Task OneCheckpoint_ItsMessageComesAgain_IsRefusedAgain()
+    {
+        await using var deployment = await CreateDeploymentAsync();
+        var worker = await StartWorkerAsync(deployment);
+        await RefuseAsync(deployment, "checkpoints", "NEW.checkpoint_id = 'bad'");
+        var message = MessageOf("good", "bad", "neighbour");
+
+        for (var delivery = 1; delivery <= 2; delivery++)
+        {
+            (await WriteAsync(worker, message)).Rejections.ShouldHaveSingleItem().Index.ShouldBe(1);
+        }
+
+        (await ArchivedAsync(deployment)).ShouldBe("good neighbour");
+        (await LettersAsync(worker)).ShouldHaveSingleItem();
+    }
+
     [Fact]
     public async Task OneCheckpointAndItsDeadLetter_AreNotTakenForArchived()
     {
@@ -161,7 +179,16 @@ public sealed class RefusedWritesTests
             new Checkpoint { ExecutionId = "x", Id = id, State = new byte[] { 1 } }, new SaveOptions { Durability = durability, Strict = true });
 
     /// <summary>One message.</summary>
-    private static async Task WriteAsync(IHost worker, params string[] ids)
+    private static Task<IncomingCommands> WriteAsync(IHost worker, params string[] ids) => WriteAsync(worker, MessageOf(ids));
+
+    private static async Task<IncomingCommands> WriteAsync(IHost worker, CheckpointCommands message)
+    {
+        var commands = worker.Services.GetRequiredService<CommandReader>().Read(message) with { Marks = [] };
+        await worker.Services.GetRequiredService<ArchiveWriter>().WriteAsync(commands, CancellationToken.None).WaitAsync(Deployment.Patience);
+        return commands;
+    }
+
+    private static CheckpointCommands MessageOf(params string[] ids)
     {
         var message = new CheckpointCommands { SchemaVersion = Contracts.WireFormat.SchemaVersion, CommandId = $"{Guid.NewGuid():N}" };
         message.Saves.AddRange(ids.Select((id, i) => new SaveCheckpoint
@@ -171,8 +198,7 @@ public sealed class RefusedWritesTests
                 CheckpointCodec.Encode(new Checkpoint { ExecutionId = "x", Id = id, CreatedAt = DateTimeOffset.UnixEpoch }).Record),
             Cached = true,
         }));
-        var commands = worker.Services.GetRequiredService<CommandReader>().Read(message) with { Marks = [] };
-        await worker.Services.GetRequiredService<ArchiveWriter>().WriteAsync(commands, CancellationToken.None).WaitAsync(Deployment.Patience);
+        return message;
     }
 
     private Task<object?> RefuseAsync(Deployment deployment, string table, string condition) => ExecuteAsync(

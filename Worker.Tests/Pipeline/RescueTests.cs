@@ -1,6 +1,8 @@
 using AsyncCheckpoints.Caching;
 using AsyncCheckpoints.Contracts;
 using AsyncCheckpoints.Tests.Faults.Failpoints;
+using AsyncCheckpoints.Worker.Consumers;
+using Microsoft.Extensions.DependencyInjection;
 using Shouldly;
 using Xunit;
 
@@ -35,6 +37,40 @@ public sealed class RescueTests
         await deployment.StopAsync(worker); // The settler ends when it has nothing left.
         Volatile.Read(ref settled).ShouldBeInRange(1, 3);
         Volatile.Read(ref put).ShouldBe(0);
+    }
+
+    /// <summary>What the consumer is about to archive is not archived twice, unless it takes very long.</summary>
+    [Fact]
+    public async Task Rescue_WhileMessagesWait_LeavesThemTheirTime()
+    {
+        await using var deployment = new Deployment(ArchiveKind.Sqlite);
+        deployment["Worker:RescueAfter"] = "00:01:00";
+        deployment["Worker:RescueInterval"] = "00:00:00.100";
+        deployment["Worker:SampleInterval"] = "00:00:00.100";
+        var worker = await deployment.StartWorkerAsync();
+        var client = await deployment.StartClientAsync();
+        var cache = Deployment.CacheOf(client);
+        var gate = worker.Services.GetRequiredService<ConsumptionGate>();
+        await Deployment.UntilAsync(() => Task.FromResult(gate.Endpoint is not null), "the worker consumes");
+        var endpoint = gate.Endpoint!;
+        await endpoint.Stop(CancellationToken.None);
+        await client.Services.GetRequiredService<ICheckpointClient>().SaveAsync(
+            new Checkpoint { ExecutionId = "queued" }, new SaveOptions { Durability = Durability.Queued, Strict = true });
+        await Deployment.UntilAsync(
+            () => Task.FromResult(worker.Services.GetRequiredService<ConsumptionWatch>().Waiting > 0), "the worker has seen that a message waits");
+        var now = await cache.GetTimeAsync(CancellationToken.None);
+        await PutPendingAsync("late", now - TimeSpan.FromMinutes(2));
+        await PutPendingAsync("lost", now - TimeSpan.FromMinutes(20));
+
+        await Deployment.UntilAsync(async () => (await Deployment.ArchivedAsync(worker, "lost")).Count == 1, "what is far too late is rescued");
+        (await Deployment.ArchivedAsync(worker, "late")).ShouldBeEmpty();
+
+        endpoint.Start(CancellationToken.None);
+        await Deployment.UntilAsync(async () => (await Deployment.ArchivedAsync(worker, "late")).Count == 1, "the queue is empty");
+
+        Task PutPendingAsync(string executionId, DateTimeOffset madeAt) => cache.PutAsync(
+            CheckpointCodec.Encode(new Checkpoint { ExecutionId = executionId, Id = "a", CreatedAt = madeAt }),
+            CheckpointCodec.ToMicroseconds(madeAt), default, true, CancellationToken.None);
     }
 
     private static void Count(ref int calls, string call, string counted)

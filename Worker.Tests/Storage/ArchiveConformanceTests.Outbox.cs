@@ -191,11 +191,11 @@ public abstract partial class ArchiveConformanceTests
         await DeleteAsync(sut, [.. Enumerable.Range(1, 7).Select(i => new Tombstone("f", "", $"{i}", 5, false))]);
         var claimed = await sut.ClaimOutboxAsync("a", OutboxKind.Events, Lease, 20, default);
         await sut.MarkDeliveredAsync("a", [.. claimed.Select(e => e.Id)], default);
-        DateTimeOffset past = new(2001, 1, 1, 0, 0, 0, TimeSpan.Zero), future = new(2101, 1, 1, 0, 0, 0, TimeSpan.Zero);
+        TimeSpan day = TimeSpan.FromDays(1), none = TimeSpan.FromDays(-1);
 
-        (await sut.PurgeAsync(new PurgeLimits(past, past, past, 10), default)).ShouldBe(default);
+        (await sut.PurgeAsync(new PurgeLimits(day, day, day, 10), default)).ShouldBe(default);
         (await CommitAsync(sut, Make("f", "1", 5))).Archived.ShouldBe(0);
-        (await sut.PurgeAsync(new PurgeLimits(future, future, future, 10), default)).ShouldBe(new PurgeResult(27, 20, 7));
+        (await sut.PurgeAsync(new PurgeLimits(none, none, none, 10), default)).ShouldBe(new PurgeResult(27, 20, 7));
 
         (await sut.GetOutboxStatsAsync(default)).Pending.ShouldBe(5);
         (await CommitAsync(sut, Make("f", "1", 5))).Archived.ShouldBe(1);

@@ -8,39 +8,45 @@ namespace AsyncCheckpoints.Worker.Archiving;
 
 /// <summary>
 /// Brings to Redis what it has lost or was not there to take. What goes there is what the archive has, newest first: a
-/// save that has been deleted or saved again since does not come back, the latest is right from the first step on, and
-/// the cached part of a stream has no hole. Doing it again changes nothing.
+/// save that has been deleted or saved again since does not come back, and the latest is right from the first step on.
+/// Doing it again changes nothing.
 /// </summary>
 internal sealed class CacheRefill(CacheLink cache, ICheckpointArchive archive, IOptions<CheckpointOptions> options)
 {
     private const int PageSize = 100;
     private const long PageBytes = 8 * 1024 * 1024;
 
-    /// <summary>The newest of a stream, and whatever the cached part lacks from a sequence on.</summary>
+    /// <summary>The newest of a stream, and those of its checkpoints that Redis does not have.</summary>
     /// <param name="executionId">The execution.</param>
     /// <param name="ns">The namespace.</param>
-    /// <param name="from">The lowest sequence that may be missing.</param>
+    /// <param name="saves">What Redis may lack; what lies between them is brought along.</param>
     /// <param name="policy">The stream's policy.</param>
     /// <param name="cancellationToken">Stops it.</param>
     /// <returns>How many checkpoints Redis took.</returns>
-    public async Task<int> RefillAsync(string executionId, string ns, long from, CacheRetention policy, CancellationToken cancellationToken)
+    public async Task<int> RefillAsync(
+        string executionId, string ns, IReadOnlyList<(string Id, long Sequence)> saves, CacheRetention policy, CancellationToken cancellationToken)
     {
-        var query = new CheckpointQuery { ExecutionId = executionId, Namespace = ns, Limit = PageSize, AfterSequence = from - 1 };
-        ListPosition? after = null;
+        var missing = await MissingAsync(executionId, ns, saves, cancellationToken);
+        if (missing.Count == 0)
+        {
+            return 0;
+        }
+
+        var query = new CheckpointQuery { ExecutionId = executionId, Namespace = ns, Limit = 1, IncludeState = false };
+        var newest = (await archive.FindAsync(query, null, null, PageBytes, cancellationToken)).Items;
+        query = query with { IncludeState = true };
         var taken = 0;
+        if ((await MissingAsync(executionId, ns, [.. newest.Select(checkpoint => (checkpoint.Id, checkpoint.Sequence))], cancellationToken)).Count > 0)
+        {
+            taken += await PutAsync(await archive.FindAsync(query, null, null, PageBytes, cancellationToken), policy, cancellationToken);
+        }
+
+        query = query with { Limit = PageSize, AfterSequence = missing.Min() - 1, BeforeSequence = missing.Max() + 1 };
+        ListPosition? after = null;
         while (true)
         {
             var page = await archive.FindAsync(query, null, after, PageBytes, cancellationToken);
-            foreach (var checkpoint in page.Items)
-            {
-                var put = await cache.CallAsync(
-                    static (cache, call, cancellationToken) =>
-                        cache.PutAsync(CheckpointCodec.Encode(call.Checkpoint), call.Checkpoint.Sequence, call.Policy, false, cancellationToken),
-                    (Checkpoint: checkpoint, Policy: policy),
-                    cancellationToken);
-                taken += put == CachePut.Taken ? 1 : 0;
-            }
-
+            taken += await PutAsync(page, policy, cancellationToken);
             if (!page.HasMore || page.Items.Count == 0)
             {
                 return taken;
@@ -63,4 +69,31 @@ internal sealed class CacheRefill(CacheLink cache, ICheckpointArchive archive, I
                 : cache.ClearAsync(call.ExecutionId, call.Sequence, true, call.Retention, cancellationToken),
             (ExecutionId: executionId, Namespace: ns, Id: id, Sequence: sequence, Retention: options.Value.TombstoneRetention),
             cancellationToken);
+
+    /// <summary>The sequences of those that Redis neither has, nor something newer in their place, nor a tombstone for.</summary>
+    private async Task<List<long>> MissingAsync(
+        string executionId, string ns, IReadOnlyList<(string Id, long Sequence)> saves, CancellationToken cancellationToken)
+    {
+        var marks = await cache.CallAsync(
+            static (cache, call, cancellationToken) => cache.GetMarksAsync(call.ExecutionId, call.Keys, cancellationToken),
+            (ExecutionId: executionId, Keys: saves.Select(save => (ns, save.Id)).ToList()),
+            cancellationToken);
+        return [.. saves.Where((save, i) => !(marks[i]?.Sequence >= save.Sequence)).Select(save => save.Sequence)];
+    }
+
+    private async Task<int> PutAsync(ArchivePage page, CacheRetention policy, CancellationToken cancellationToken)
+    {
+        var taken = 0;
+        foreach (var checkpoint in page.Items)
+        {
+            var put = await cache.CallAsync(
+                static (cache, call, cancellationToken) =>
+                    cache.PutAsync(CheckpointCodec.Encode(call.Checkpoint), call.Checkpoint.Sequence, call.Policy, false, cancellationToken),
+                (Checkpoint: checkpoint, Policy: policy),
+                cancellationToken);
+            taken += put == CachePut.Taken ? 1 : 0;
+        }
+
+        return taken;
+    }
 }

@@ -18,7 +18,7 @@ internal static partial class Log
     [LoggerMessage(2004, LogLevel.Error, "The archive refused a message that has no checkpoint to take out")]
     public static partial void ArchiveRefused(ILogger logger, Exception exception);
 
-    [LoggerMessage(2005, LogLevel.Warning, "{Count} pending marks could not be settled; the rescuer will meet them again")]
+    [LoggerMessage(2005, LogLevel.Warning, "{Count} pending marks could not be removed; that is tried again, and the rescuer meets what is left")]
     public static partial void SettleFailed(ILogger logger, int count, Exception exception);
 
     [LoggerMessage(2006, LogLevel.Information, "Redis had lost {Count} checkpoints that were just archived; they were put back")]

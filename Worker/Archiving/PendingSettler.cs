@@ -1,26 +1,41 @@
 using System.Threading.Channels;
 using AsyncCheckpoints.Caching;
 using AsyncCheckpoints.Saving;
+using Microsoft.Extensions.Options;
 
 namespace AsyncCheckpoints.Worker.Archiving;
 
 /// <summary>
-/// After the commit: removes pending marks from Redis, many at a time, and puts back what Redis has lost in between.
-/// Should it fail or die before that, the rescuer finds the marks and archives the same again, which changes nothing.
+/// Some time after the commit: removes pending marks from Redis, many at a time, and puts back what Redis has lost in
+/// between. That time is what a Redis that comes back from its disk, or from a replica, may lack: as long as a mark is held
+/// here, its loss is noticed. Should this process die before, the rescuer archives the same again, which changes nothing.
 /// </summary>
-internal sealed class PendingSettler(CacheLink cache, CacheRefill refill, ILogger<PendingSettler> logger) : BackgroundService
+internal sealed class PendingSettler(
+    CacheLink cache, CacheRefill refill, IOptions<WorkerOptions> options, TimeProvider time, ILogger<PendingSettler> logger) : BackgroundService
 {
     private const int EnoughMarks = 4000;
-    private static readonly TimeSpan MaxDelay = TimeSpan.FromMilliseconds(100);
 
-    // Few: when Redis is slow the writers wait instead of piling up states.
-    private readonly Channel<IReadOnlyList<IncomingCommands>> _committed = Channel.CreateBounded<IReadOnlyList<IncomingCommands>>(8);
+    // When more is held, the oldest go early, or are left to the rescuer while Redis is away.
+    private const int MaxHeldMarks = 200_000;
+
+    // Many marks of a shard go in one call.
+    private static readonly TimeSpan Gathering = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(1);
+
+    // Bounded: when Redis is slow the writers wait.
+    private readonly Channel<Committed> _committed = Channel.CreateBounded<Committed>(64);
+    private readonly Queue<Committed> _held = new();
+    private int _heldMarks;
+    private long? _failedAt;
 
     /// <summary>Hands over what is committed; waits while Redis is behind.</summary>
     /// <param name="committed">The messages.</param>
     /// <param name="cancellationToken">Stops waiting.</param>
-    public ValueTask EnqueueAsync(IReadOnlyList<IncomingCommands> committed, CancellationToken cancellationToken) =>
-        _committed.Writer.WriteAsync(committed, cancellationToken);
+    public ValueTask EnqueueAsync(IReadOnlyList<IncomingCommands> committed, CancellationToken cancellationToken)
+    {
+        PendingMark[] marks = [.. committed.SelectMany(commands => commands.Marks)];
+        return marks.Length == 0 ? ValueTask.CompletedTask : _committed.Writer.WriteAsync(new Committed(marks, time.GetTimestamp()), cancellationToken);
+    }
 
     /// <summary>Settles marks whose checkpoints are archived, at once, and puts back what Redis has lost.</summary>
     /// <param name="marks">The marks.</param>
@@ -54,50 +69,109 @@ internal sealed class PendingSettler(CacheLink cache, CacheRefill refill, ILogge
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        var committed = new List<IncomingCommands>();
-        var marks = 0;
-        while (await _committed.Reader.WaitToReadAsync(stoppingToken))
+        while (_held.Count > 0 || await _committed.Reader.WaitToReadAsync(stoppingToken))
         {
-            using var patience = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
-            patience.CancelAfter(MaxDelay);
-            try
+            await TakeInAsync(stoppingToken);
+            if (Due() is var due and > 0)
             {
-                // Many marks of a shard go in one call; nothing is lost by being late.
-                while (marks < EnoughMarks && await _committed.Reader.WaitToReadAsync(patience.Token))
+                var isSettled = await TrySettleAsync([.. _held.Take(due).SelectMany(committed => committed.Marks)], stoppingToken);
+                if (isSettled || IsFull || IsEnding)
                 {
-                    while (marks < EnoughMarks && _committed.Reader.TryRead(out var more))
-                    {
-                        committed.AddRange(more);
-                        marks += more.Sum(commands => commands.Marks.Count);
-                    }
+                    Release(due);
                 }
             }
-            catch (OperationCanceledException) when (!stoppingToken.IsCancellationRequested)
-            {
-                // Waited long enough.
-            }
-
-            await SettleAsync(committed, stoppingToken);
-            committed.Clear();
-            marks = 0;
         }
     }
 
-    private async Task SettleAsync(List<IncomingCommands> committed, CancellationToken stoppingToken)
+    private bool IsFull => _heldMarks >= MaxHeldMarks;
+
+    /// <summary>At the end of this process nothing is held.</summary>
+    private bool IsEnding => _committed.Reader.Completion.IsCompleted;
+
+    /// <summary>Until the oldest is due.</summary>
+    private async Task TakeInAsync(CancellationToken stoppingToken)
     {
-        var marks = committed.SelectMany(commands => commands.Marks).ToList();
-        if (marks.Count == 0)
+        if (_held.Count == 0 && _committed.Reader.TryRead(out var first))
         {
-            return;
+            Hold(first);
         }
 
+        var rest = options.Value.SettleAfter + Gathering - Age(_held.Peek());
+        if (_failedAt is { } failedAt && RetryAfter - time.GetElapsedTime(failedAt) is var pause && pause > rest)
+        {
+            rest = pause;
+        }
+
+        using var due = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
+        due.CancelAfter(rest > TimeSpan.Zero ? rest : TimeSpan.Zero);
+        try
+        {
+            while (!IsFull && await _committed.Reader.WaitToReadAsync(due.Token))
+            {
+                while (!IsFull && _committed.Reader.TryRead(out var more))
+                {
+                    Hold(more);
+                }
+            }
+        }
+        catch (OperationCanceledException) when (!stoppingToken.IsCancellationRequested)
+        {
+            // Due.
+        }
+    }
+
+    /// <summary>How many transactions' marks to settle now.</summary>
+    private int Due()
+    {
+        var (count, marks) = (0, 0);
+        foreach (var oldest in _held)
+        {
+            if (marks >= EnoughMarks || !(IsFull || IsEnding || Age(oldest) >= options.Value.SettleAfter))
+            {
+                break;
+            }
+
+            count++;
+            marks += oldest.Marks.Length;
+        }
+
+        return count;
+    }
+
+    private TimeSpan Age(in Committed committed) => time.GetElapsedTime(committed.At);
+
+    private void Hold(in Committed committed)
+    {
+        _held.Enqueue(committed);
+        _heldMarks += committed.Marks.Length;
+    }
+
+    private void Release(int count)
+    {
+        for (var i = 0; i < count; i++)
+        {
+            _heldMarks -= _held.Dequeue().Marks.Length;
+        }
+    }
+
+    /// <summary>False: Redis is away. The marks are held until it is back, for it may come back without them.</summary>
+    private async Task<bool> TrySettleAsync(List<PendingMark> marks, CancellationToken stoppingToken)
+    {
         try
         {
             await SettleAsync(marks, stoppingToken);
+            _failedAt = null;
+            return true;
         }
         catch (Exception e) when (!stoppingToken.IsCancellationRequested)
         {
-            Log.SettleFailed(logger, marks.Count, e);
+            if (_failedAt is null || IsFull || IsEnding)
+            {
+                Log.SettleFailed(logger, marks.Count, e);
+            }
+
+            _failedAt = time.GetTimestamp();
+            return e is not CheckpointUnavailableException;
         }
     }
 
@@ -114,7 +188,7 @@ internal sealed class PendingSettler(CacheLink cache, CacheRefill refill, ILogge
         foreach (var stream in lost.Where(mark => mark.Kind == PendingKind.Save).GroupBy(mark => (mark.Key.ExecutionId, mark.Key.Namespace)))
         {
             count += await refill.RefillAsync(
-                stream.Key.ExecutionId, stream.Key.Namespace, stream.Min(mark => mark.Sequence), stream.MaxBy(mark => mark.Sequence).Policy, stoppingToken);
+                stream.Key.ExecutionId, stream.Key.Namespace, [.. stream.Select(mark => (mark.Key.Id, mark.Sequence))], stream.MaxBy(mark => mark.Sequence).Policy, stoppingToken);
         }
 
         if (count > 0)
@@ -122,4 +196,9 @@ internal sealed class PendingSettler(CacheLink cache, CacheRefill refill, ILogge
             Log.PutBack(logger, count);
         }
     }
+
+    /// <summary>The marks of a transaction.</summary>
+    /// <param name="Marks">The marks.</param>
+    /// <param name="At">When it committed.</param>
+    private readonly record struct Committed(PendingMark[] Marks, long At);
 }

@@ -8,15 +8,16 @@ namespace AsyncCheckpoints.Worker.Archiving;
 internal static class Poison
 {
     /// <summary>
-    /// The parts of a message, to be committed one by one. They go without the message's id, since each of them is a part
-    /// of its effect; the last, empty part records the id. The sequences make a repeat harmless.
+    /// The parts of a message, to be committed one by one. They go without the message's id: each of them is a part of its
+    /// effect, and a repeat of the message shall find again what the archive refuses, for its sender to hear of it. The
+    /// sequences make a repeat harmless.
     /// </summary>
     /// <param name="commands">The message.</param>
     /// <param name="reason">Why the archive refused it.</param>
     /// <returns>The parts; null when there is nothing that could be taken out.</returns>
     public static IReadOnlyList<IncomingCommands>? TrySplit(IncomingCommands commands, Exception reason)
     {
-        var (id, saves, tombstones) = (commands.Command.CommandId, commands.Command.Saves, commands.Command.Tombstones);
+        var (saves, tombstones) = (commands.Command.Saves, commands.Command.Tombstones);
         if (saves.Count == 0)
         {
             return null;
@@ -30,19 +31,19 @@ internal static class Poison
         var half = saves.Count / 2;
         var parts = new List<IncomingCommands>
         {
-            Part(commands, null, saves.Take(half), []),
-            Part(commands, null, saves.Skip(half), []),
-            Part(commands, id, [], commands.DeadLetters) with { Command = new ArchiveCommand(id, [], tombstones) },
+            Part(commands, saves.Take(half), [], []),
+            Part(commands, saves.Skip(half), [], []),
+            Part(commands, [], tombstones, commands.DeadLetters),
         };
-        parts.RemoveAll(part => part is { Command: { CommandId: null, Saves.Count: 0 } });
+        parts.RemoveAll(part => part is { Command: { Saves.Count: 0, Tombstones.Count: 0 }, DeadLetters.Count: 0 });
         return parts;
     }
 
     private static IncomingCommands Part(
-        IncomingCommands whole, string? id, IEnumerable<ArchiveSave> saves, IReadOnlyList<DeadLetter> letters)
+        IncomingCommands whole, IEnumerable<ArchiveSave> saves, IReadOnlyList<Tombstone> tombstones, IReadOnlyList<DeadLetter> letters)
     {
         var list = saves.ToList();
-        return new IncomingCommands(new ArchiveCommand(id, list, []), letters, whole.Rejections, [], list.Count, 0) { Traces = whole.Traces };
+        return new IncomingCommands(new ArchiveCommand(null, list, tombstones), letters, whole.Rejections, [], list.Count, 0) { Traces = whole.Traces };
     }
 
     private static IncomingCommands ToDeadLetter(IncomingCommands commands, ArchiveSave save, string reason)
@@ -57,6 +58,6 @@ internal static class Poison
         };
         var letter = new DeadLetter(
             $"refused:{checkpoint.Sequence}:{checkpoint.Key}", reason, CommandReader.SaveContentType, body.ToByteArray(), checkpoint.ExecutionId);
-        return Part(commands, commands.Command.CommandId, [], [letter]);
+        return Part(commands, [], [], [letter]);
     }
 }

@@ -15,6 +15,7 @@ internal sealed class ConsumptionWatch(IOptions<WorkerOptions> options, TimeProv
     private long? _idleSince;
     private bool _isStalled;
     private bool _isLost;
+    private long? _waiting;
 
     /// <summary>Messages waited for longer than <see cref="WorkerOptions.StallAfter"/>, and none came here.</summary>
     public bool IsStalled
@@ -36,6 +37,18 @@ internal sealed class ConsumptionWatch(IOptions<WorkerOptions> options, TimeProv
             lock (_lock)
             {
                 return _isLost;
+            }
+        }
+    }
+
+    /// <summary>How many messages waited in the queue at the last look; null: not known.</summary>
+    public long? Waiting
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _waiting;
             }
         }
     }
@@ -66,6 +79,7 @@ internal sealed class ConsumptionWatch(IOptions<WorkerOptions> options, TimeProv
     {
         lock (_lock)
         {
+            _waiting = waiting;
             if (waiting is not > 0 || !isOpen || _inHand > 0 || _taken != _takenBefore)
             {
                 (_takenBefore, _idleSince, _isStalled, _isLost) = (_taken, null, false, false);

@@ -38,7 +38,7 @@ internal sealed class CacheRepair(CacheRefill refill, CacheLink cache, IOptions<
         foreach (var stream in changes.Where(change => !change.IsDeletion).GroupBy(change => (change.ExecutionId, Namespace: change.Namespace!)))
         {
             await refill.RefillAsync(
-                stream.Key.ExecutionId, stream.Key.Namespace, stream.Min(change => change.Sequence), options.Value.Retention, cancellationToken);
+                stream.Key.ExecutionId, stream.Key.Namespace, [.. stream.Select(change => (change.Id!, change.Sequence))], options.Value.Retention, cancellationToken);
         }
     }
 }

@@ -1,6 +1,7 @@
 using AsyncCheckpoints.Caching;
 using AsyncCheckpoints.Saving;
 using AsyncCheckpoints.Worker.Archiving;
+using AsyncCheckpoints.Worker.Consumers;
 using AsyncCheckpoints.Worker.Diagnostics;
 using AsyncCheckpoints.Worker.Hosting;
 using Microsoft.Extensions.Options;
@@ -17,11 +18,15 @@ internal sealed class PendingRescuer(
     CommandReader reader,
     ArchiveWriter writer,
     PendingSettler settler,
+    ConsumptionWatch watch,
     WorkerMetrics metrics,
     IOptions<WorkerOptions> options,
     ILogger<PendingRescuer> logger) : IDuty
 {
     private const int PageSize = 200;
+
+    // What is late is most likely still on the queue while that is not empty; to archive it twice would make it later.
+    private const int PatienceWithTheQueue = 10;
     private readonly string _owner = Guid.CreateVersion7().ToString("N");
 
     public string Name => "Rescue";
@@ -58,7 +63,7 @@ internal sealed class PendingRescuer(
         try
         {
             var now = await cache.CallAsync(static (cache, _, cancellationToken) => cache.GetTimeAsync(cancellationToken), 0, cancellationToken);
-            var madeBefore = now - options.Value.RescueAfter;
+            var madeBefore = now - (options.Value.RescueAfter * (watch.Waiting > 0 ? PatienceWithTheQueue : 1));
             var shards = await cache.CallAsync(
                 static (cache, madeBefore, cancellationToken) => cache.ListPendingShardsAsync(madeBefore, cancellationToken), madeBefore, cancellationToken);
             return [.. shards.Select(shard => (shard, madeBefore))];

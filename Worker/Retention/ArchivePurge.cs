@@ -17,11 +17,9 @@ internal sealed class ArchivePurge(
 
     public async Task<int> RunOnceAsync(CancellationToken cancellationToken)
     {
-        var now = time.GetUtcNow();
         var (inbox, outbox, tombstones) = await archive.PurgeAsync(
-            new PurgeLimits(
-                now - options.Value.InboxRetention, now - options.Value.OutboxRetention, now - options.Value.TombstoneRetention, BatchSize),
+            new PurgeLimits(options.Value.InboxRetention, options.Value.OutboxRetention, options.Value.TombstoneRetention, BatchSize),
             cancellationToken);
-        return inbox + outbox + tombstones + await jobs.PurgeJobsAsync(now - jobOptions.Value.Keep, BatchSize, cancellationToken);
+        return inbox + outbox + tombstones + await jobs.PurgeJobsAsync(time.GetUtcNow() - jobOptions.Value.Keep, BatchSize, cancellationToken);
     }
 }

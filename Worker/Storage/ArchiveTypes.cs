@@ -85,12 +85,12 @@ internal sealed record OutboxChange(bool IsDeletion, string ExecutionId, string?
 /// <param name="OldestAge">Age of the oldest; zero when there is none.</param>
 internal readonly record struct OutboxStats(long Pending, TimeSpan OldestAge);
 
-/// <summary>What may be removed.</summary>
-/// <param name="InboxBefore">Inbox rows older than this.</param>
-/// <param name="OutboxBefore">Outbox rows delivered before this.</param>
-/// <param name="TombstonesBefore">Tombstones older than this.</param>
+/// <summary>What may be removed, by its age on the clock that made it.</summary>
+/// <param name="Inbox">Inbox rows older than this.</param>
+/// <param name="Outbox">Outbox rows delivered longer ago than this.</param>
+/// <param name="Tombstones">Tombstones older than this.</param>
 /// <param name="BatchSize">Rows per statement.</param>
-internal sealed record PurgeLimits(DateTimeOffset InboxBefore, DateTimeOffset OutboxBefore, DateTimeOffset TombstonesBefore, int BatchSize);
+internal sealed record PurgeLimits(TimeSpan Inbox, TimeSpan Outbox, TimeSpan Tombstones, int BatchSize);
 
 /// <summary>What was removed.</summary>
 /// <param name="Inbox">Inbox rows.</param>

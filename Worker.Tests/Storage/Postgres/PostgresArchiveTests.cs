@@ -54,6 +54,23 @@ public sealed class PostgresArchiveTests : ArchiveConformanceTests
         (await Should.ThrowAsync<CheckpointException>(() => sut.MigrateAsync(default))).Message.ShouldContain("serializable");
     }
 
+    /// <summary>Otherwise it would begin anew each time, and hold up everything behind it.</summary>
+    [Fact]
+    public async Task CommitAsync_DeletionThatTakesLong_IsNotCutShort()
+    {
+        await using var sut = new PostgresArchive(new() { ConnectionString = $"{_connectionString};Command Timeout=1" });
+        await sut.MigrateAsync(default);
+        await CommitAsync(sut, Make("large", "a", 1));
+        await ExecuteAsync(
+            """
+            CREATE FUNCTION checkpoints.slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(2); RETURN OLD; END $$;
+            CREATE TRIGGER slow BEFORE DELETE ON checkpoints.checkpoints FOR EACH ROW EXECUTE FUNCTION checkpoints.slow()
+            """);
+
+        await DeleteAsync(sut, new Tombstone("large", null, null, 5, false));
+        (await IdsAsync(sut, All("large"))).ShouldBe("");
+    }
+
     private protected override ICheckpointArchive Create(string prefix = "", TimeProvider? time = null) =>
         new PostgresArchive(new() { ConnectionString = _connectionString, TablePrefix = prefix });
 

@@ -10,6 +10,9 @@ internal sealed partial class PostgresArchive
 {
     private const int Buckets = 64;
 
+    // A large execution takes its time, and to begin anew would take as long again.
+    private static readonly TimeSpan DeletionTimeout = TimeSpan.FromMinutes(15);
+
     // PostgreSQL counts microseconds from 2000; sent as they are, the first and last moment do not turn into infinity.
     private static readonly long PostgresEpoch = CheckpointCodec.ToMicroseconds(new DateTimeOffset(2000, 1, 1, 0, 0, 0, TimeSpan.Zero));
 
@@ -113,6 +116,7 @@ internal sealed partial class PostgresArchive
         {
             await using var command = new NpgsqlCommand(_sql.TombstoneApply, connection)
             {
+                CommandTimeout = (int)DeletionTimeout.TotalSeconds,
                 Parameters =
                 {
                     Texts(tombstones.Select(t => t.ExecutionId)),

@@ -80,7 +80,7 @@ internal sealed partial class PostgresArchive
 
     /// <inheritdoc />
     public Task<int> PurgeJobsAsync(DateTimeOffset endedBefore, int batchSize, CancellationToken cancellationToken) =>
-        PurgeAsync(_sql.JobPurge, endedBefore, batchSize, cancellationToken);
+        PurgeAsync(_sql.JobPurge, Parameter(endedBefore.ToUniversalTime(), NpgsqlDbType.TimestampTz), batchSize, cancellationToken);
 
     /// <inheritdoc />
     public Task<long> CountCheckpointsOfAsync(string executionId, CancellationToken cancellationToken) =>

@@ -1,3 +1,4 @@
+using Npgsql;
 using NpgsqlTypes;
 
 namespace AsyncCheckpoints.Worker.Storage.Postgres;
@@ -68,18 +69,21 @@ internal sealed partial class PostgresArchive
 
     /// <inheritdoc />
     public async Task<PurgeResult> PurgeAsync(PurgeLimits limits, CancellationToken cancellationToken) => new(
-        await PurgeAsync(_sql.InboxPurge, limits.InboxBefore, limits.BatchSize, cancellationToken),
-        await PurgeAsync(_sql.OutboxPurge, limits.OutboxBefore, limits.BatchSize, cancellationToken),
-        await PurgeAsync(_sql.TombstonePurge, limits.TombstonesBefore, limits.BatchSize, cancellationToken));
+        await PurgeAsync(_sql.InboxPurge, Age(limits.Inbox), limits.BatchSize, cancellationToken),
+        await PurgeAsync(_sql.OutboxPurge, Age(limits.Outbox), limits.BatchSize, cancellationToken),
+        await PurgeAsync(_sql.TombstonePurge, Age(limits.Tombstones), limits.BatchSize, cancellationToken));
 
-    private async Task<int> PurgeAsync(string sql, DateTimeOffset before, int batchSize, CancellationToken cancellationToken)
+    // By the database's clock, as the rows are: a worker whose clock is ahead must not take tombstones away.
+    private static NpgsqlParameter<TimeSpan> Age(TimeSpan age) => Parameter(age, NpgsqlDbType.Interval);
+
+    private async Task<int> PurgeAsync(string sql, NpgsqlParameter limit, int batchSize, CancellationToken cancellationToken)
     {
         var total = 0;
         int removed;
         do
         {
             await using var command = _source.CreateCommand(sql);
-            command.Parameters.Add(Parameter(before.ToUniversalTime(), NpgsqlDbType.TimestampTz));
+            command.Parameters.Add(limit.Clone());
             command.Parameters.Add(Bigint(batchSize));
             removed = await command.ExecuteNonQueryAsync(cancellationToken);
             total += removed;

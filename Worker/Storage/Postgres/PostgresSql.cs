@@ -302,7 +302,7 @@ internal sealed partial class PostgresSql(string tables)
         /* {table}.purge */
         DELETE FROM {tables}{table}
         WHERE ctid = ANY (ARRAY(
-            SELECT p.ctid FROM {tables}{table} AS p WHERE p.{column} < $1 LIMIT $2 FOR UPDATE SKIP LOCKED))
+            SELECT p.ctid FROM {tables}{table} AS p WHERE p.{column} < now() - $1 LIMIT $2 FOR UPDATE SKIP LOCKED))
         """;
 
     private static Dictionary<(bool AllNamespaces, bool OldestFirst, bool IncludeState), string> Find(string tables)

@@ -56,9 +56,9 @@ internal sealed partial class SqliteArchive
 
     /// <inheritdoc />
     public async Task<PurgeResult> PurgeAsync(PurgeLimits limits, CancellationToken cancellationToken) => new(
-        await PurgeAsync(_sql.Purge[0], limits.InboxBefore, limits.BatchSize, cancellationToken),
-        await PurgeAsync(_sql.Purge[1], limits.OutboxBefore, limits.BatchSize, cancellationToken),
-        await PurgeAsync(_sql.Purge[2], limits.TombstonesBefore, limits.BatchSize, cancellationToken));
+        await PurgeAsync(_sql.Purge[0], _time.GetUtcNow() - limits.Inbox, limits.BatchSize, cancellationToken),
+        await PurgeAsync(_sql.Purge[1], _time.GetUtcNow() - limits.Outbox, limits.BatchSize, cancellationToken),
+        await PurgeAsync(_sql.Purge[2], _time.GetUtcNow() - limits.Tombstones, limits.BatchSize, cancellationToken));
 
     // A transaction per batch: commits get their turn in between.
     private async Task<int> PurgeAsync(string sql, DateTimeOffset before, int batchSize, CancellationToken cancellationToken)
