@@ -125,9 +125,9 @@ internal sealed class JobWorker : IAsyncDisposable
         await _process!.DisposeAsync();
     }
 
-    public async Task<string> PostAsync(string kind, object arguments, int? itemsPerSecond = null)
+    public async Task<string> PostAsync(string kind, object arguments, int? itemsPerSecond = null, DateTimeOffset? scheduledAt = null)
     {
-        using var answer = await Http.PostAsJsonAsync("/jobs", new { kind, arguments, itemsPerSecond });
+        using var answer = await Http.PostAsJsonAsync("/jobs", new { kind, arguments, itemsPerSecond, scheduledAt });
         var text = await answer.Content.ReadAsStringAsync();
         answer.IsSuccessStatusCode.ShouldBeTrue(text);
         return JsonElement.Parse(text).GetProperty("id").GetString()!;
