@@ -55,7 +55,7 @@ internal interface ICheckpointCache
 
     /// <summary>
     /// What the cache holds that matches the query, in its order, from behind <paramref name="after"/>; up to the
-    /// query's limit.
+    /// query's limit. A record that cannot be read is among them as it is, and throws where it is decoded.
     /// </summary>
     /// <param name="query">The query.</param>
     /// <param name="after">Where the page before ended.</param>

@@ -18,10 +18,20 @@ internal sealed class CacheSource(CacheLink cache, int maxStateBytes) : ICheckpo
 
     public async Task<SourcePage> FindAsync(CheckpointQuery query, ListPosition? after, long maxBytes, CancellationToken cancellationToken)
     {
-        var page = await cache.CallAsync(
-            static (cache, call, cancellationToken) => cache.ListAsync(call.Query, call.After, call.MaxBytes, cancellationToken),
-            (Query: query, After: after, MaxBytes: maxBytes),
-            cancellationToken);
+        CachePage page;
+        try
+        {
+            page = await cache.CallAsync(
+                static (cache, call, cancellationToken) => cache.ListAsync(call.Query, call.After, call.MaxBytes, cancellationToken),
+                (Query: query, After: after, MaxBytes: maxBytes),
+                cancellationToken);
+        }
+        catch (CheckpointFormatException e)
+        {
+            // Something else lies where the execution should, and it is not what ends a job.
+            return new SourcePage([], [new JobFinding("unreadable", query.ExecutionId, e.Message)], after, false);
+        }
+
         var items = new List<Checkpoint>(page.Items.Count);
         var problems = new List<JobFinding>();
         var bytes = 0L;
@@ -60,17 +70,23 @@ internal sealed class CacheSource(CacheLink cache, int maxStateBytes) : ICheckpo
     {
         // Behind whatever else has the same sequence, should even the key be unreadable.
         var position = new ListPosition(cached.Sequence, char.ConvertFromUtf32(0x10FFFF), "");
+        var subject = $"{query.ExecutionId}, sequence {cached.Sequence}";
         try
         {
             var fields = CheckpointCodec.Parse(cached.Record.Span);
-            position = new ListPosition(cached.Sequence, fields.Namespace, fields.Id);
+            if (fields.ExecutionId == query.ExecutionId && fields.Id.Length > 0)
+            {
+                position = new ListPosition(cached.Sequence, fields.Namespace, fields.Id);
+                subject = $"{new CheckpointKey(query.ExecutionId, fields.Namespace, fields.Id)}";
+            }
+
             items.Add(query.IncludeState
                 ? CheckpointCodec.Decode(fields, cached.Sequence, maxStateBytes)
                 : CheckpointCodec.DecodeHeader(fields, cached.Sequence, maxStateBytes));
         }
         catch (CheckpointFormatException e)
         {
-            problems.Add(new JobFinding("unreadable", $"{query.ExecutionId}/{position.Namespace}/{position.Id}", e.Message));
+            problems.Add(new JobFinding("unreadable", subject, e.Message));
         }
 
         return position;
