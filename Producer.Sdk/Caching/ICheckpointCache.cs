@@ -105,6 +105,9 @@ internal interface ICheckpointCache
     /// </returns>
     Task<IReadOnlyList<PendingMark>> SettleAsync(IReadOnlyCollection<PendingMark> marks, CancellationToken cancellationToken);
 
+    /// <summary>Whether a mark is there. Its policy is not looked at.</summary>
+    Task<bool> IsPendingAsync(PendingMark mark, CancellationToken cancellationToken);
+
     /// <summary>How many marks are pending, and since when the oldest.</summary>
     Task<PendingStats> GetPendingStatsAsync(CancellationToken cancellationToken);
 

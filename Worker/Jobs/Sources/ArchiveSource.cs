@@ -25,6 +25,8 @@ internal sealed class ArchiveSource(ICheckpointArchive archive, bool isOwned) : 
         return await archive.FindAsync(query, key.Id, null, long.MaxValue, cancellationToken) is { Items: [var found, ..] } ? found : null;
     }
 
+    public Task<bool> IsUnderWayAsync(CheckpointKey key, CancellationToken cancellationToken) => Task.FromResult(false);
+
     public Task<IReadOnlyList<Tombstone>> FindTombstonesAsync(string prefix, Tombstone? after, int limit, CancellationToken cancellationToken) =>
         archive.ListTombstonesAsync(prefix, after, limit, cancellationToken);
 

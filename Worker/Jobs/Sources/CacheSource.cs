@@ -53,10 +53,34 @@ internal sealed class CacheSource(CacheLink cache, int maxStateBytes) : ICheckpo
 
     public async Task<Checkpoint?> LoadAsync(CheckpointKey key, CancellationToken cancellationToken)
     {
-        var read = await cache.CallAsync(static (cache, key, cancellationToken) => cache.LoadAsync(key, cancellationToken), key, cancellationToken);
+        var read = await ReadAsync(key, cancellationToken);
         return read.Status == CacheReadStatus.Found
             ? CheckpointCodec.Decode(read.Checkpoint.Record.Span, read.Checkpoint.Sequence, maxStateBytes)
             : null;
+    }
+
+    public async Task<bool> IsUnderWayAsync(CheckpointKey key, CancellationToken cancellationToken)
+    {
+        var read = await ReadAsync(key, cancellationToken);
+        PendingMark[] marks = read.Status switch
+        {
+            CacheReadStatus.Found => [new(PendingKind.Save, key, read.Checkpoint.Sequence, default)],
+            CacheReadStatus.Deleted =>
+            [
+                new(PendingKind.Delete, key, read.Checkpoint.Sequence, default),
+                new(PendingKind.Clear, new CheckpointKey(key.ExecutionId, "", ""), read.Checkpoint.Sequence, default),
+            ],
+            _ => [],
+        };
+        foreach (var mark in marks)
+        {
+            if (await cache.CallAsync(static (cache, mark, cancellationToken) => cache.IsPendingAsync(mark, cancellationToken), mark, cancellationToken))
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     public Task<IReadOnlyList<Tombstone>> FindTombstonesAsync(string prefix, Tombstone? after, int limit, CancellationToken cancellationToken) =>
@@ -65,6 +89,9 @@ internal sealed class CacheSource(CacheLink cache, int maxStateBytes) : ICheckpo
     public Task<long?> CountAsync(ScanArguments arguments, CancellationToken cancellationToken) => Task.FromResult<long?>(null);
 
     public ValueTask DisposeAsync() => default;
+
+    private Task<CacheRead> ReadAsync(CheckpointKey key, CancellationToken cancellationToken) =>
+        cache.CallAsync(static (cache, key, cancellationToken) => cache.LoadAsync(key, cancellationToken), key, cancellationToken);
 
     private ListPosition Read(CheckpointQuery query, CachedCheckpoint cached, List<Checkpoint> items, List<JobFinding> problems)
     {
