@@ -90,6 +90,23 @@ public sealed class ExportTests
         (await sut.RunOnceAsync(default)).ShouldBe(0);
     }
 
+    [Fact]
+    public async Task RunAsync_MetadataOfARowDamaged_IsAFindingAndTheOthersAreThere()
+    {
+        await using var worker = new JobWorker();
+        await using var archive = await OpenAsync(worker);
+        await JobWorker.FillAsync(archive, 4);
+        await worker.SpoilMetadataAsync("c-01");
+        await using var steps = Run(worker, archive, "all.jsonl");
+        (await steps.MoveNextAsync()).ShouldBeTrue();
+        steps.Current.Findings.Select(finding => (finding.Kind, finding.Subject)).ShouldBe([("unreadable", "e-000000/c-01")]);
+
+        await EndAsync(steps);
+
+        var lines = await File.ReadAllLinesAsync(Path.Combine(worker.JobFolder, "all.jsonl"));
+        lines.Select(line => CheckpointLine.Read(line, 1 << 20).Id).ShouldBe(["c-00", "c-02", "c-03"]);
+    }
+
     [Theory]
     [InlineData("")]
     [InlineData("/")]

@@ -8,6 +8,7 @@ using AsyncCheckpoints.Tests.Pipeline;
 using AsyncCheckpoints.Tests.Servers;
 using AsyncCheckpoints.Worker.Storage;
 using AsyncCheckpoints.Worker.Storage.Sqlite;
+using Microsoft.Data.Sqlite;
 using Shouldly;
 
 namespace AsyncCheckpoints.Tests.Jobs;
@@ -109,6 +110,16 @@ internal sealed class JobWorker : IAsyncDisposable
     }
 
     public SqliteArchive OpenArchive(string? path = null) => new(new() { Path = path ?? ArchivePath }, TimeProvider.System);
+
+    /// <summary>As a disk would: what was JSON is none.</summary>
+    public async Task SpoilMetadataAsync(string id)
+    {
+        await using var connection = new SqliteConnection($"Data Source={ArchivePath};Pooling=False");
+        await connection.OpenAsync();
+        await using var command = connection.CreateCommand();
+        command.CommandText = $$"""UPDATE checkpoints SET metadata = '{"torn' WHERE checkpoint_id = '{{id}}'""";
+        (await command.ExecuteNonQueryAsync()).ShouldBe(1);
+    }
 
     public async Task StartAsync()
     {

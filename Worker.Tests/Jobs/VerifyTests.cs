@@ -44,6 +44,20 @@ public sealed class VerifyTests
     }
 
     [Fact]
+    public async Task Verify_MetadataInTheArchiveDamaged_IsOneFinding()
+    {
+        await using var worker = CreateWorker();
+        await worker.StartAsync();
+        await PutAsync(worker, "e", 3);
+        await worker.SpoilMetadataAsync("c1");
+
+        var job = await worker.RunAsync("verify", new { against = "cache" });
+
+        (await FindingsAsync(worker, job)).ShouldBe([("unreadable", "e/c1")]);
+        job.GetProperty("counts").GetProperty("compared").GetInt64().ShouldBe(2);
+    }
+
+    [Fact]
     public async Task Verify_SavesAndDeletionsStillQueued_FindsNothing()
     {
         await using var broker = TcpProxy.Start(SharedServers.RabbitMq);

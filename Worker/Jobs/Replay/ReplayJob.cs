@@ -65,7 +65,7 @@ internal sealed class ReplayJob(ICheckpointArchive archive, ICheckpointBus bus, 
             await Task.WhenAll(batch.Items.Chunk(MaxMessageItems).Select(part => channel is null
                 ? bus.Publish(EventPublisher.EventsOf([.. part.Select(CommitPlan.ChangeOf)]), cancellationToken)
                 : channel.SendAsync(CommandsOf(part), cancellationToken)));
-            yield return new JobStep(JobJson.Write(batch.Cursor), batch.Items.Count) { Total = total, Counts = [("sent", batch.Items.Count)] };
+            yield return new JobStep(JobJson.Write(batch.Cursor), batch.Items.Count) { Total = total, Counts = [("sent", batch.Items.Count)], Findings = batch.Problems };
         }
     }
 
