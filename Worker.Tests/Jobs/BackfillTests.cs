@@ -190,6 +190,45 @@ public sealed class BackfillTests
         (await JobWorker.ReadAsync(moved)).Count.ShouldBe(Count - 50 + 1);
     }
 
+    /// <summary>The application goes on during the move: what it saves is newer than all that comes, and stays the latest.</summary>
+    [Fact]
+    public async Task Backfill_FromSqliteToPostgresUnderSaves_KeepsWhatIsNewer()
+    {
+        await using var worker = new JobWorker(batchSize: 10);
+        var old = Path.Combine(worker.Folder, "old.db");
+        await using (var archive = worker.OpenArchive(old))
+        {
+            await JobWorker.FillAsync(archive, Count);
+        }
+
+        worker["ConnectionStrings__Postgres"] = await PostgresDatabase.CreateAsync();
+        worker["Jobs__Sources__old__Kind"] = "Sqlite";
+        worker["Jobs__Sources__old__Path"] = old;
+        await worker.StartAsync();
+        var switched = TimeProvider.System.GetUtcNow();
+        var id = await worker.PostAsync("backfill", new { source = "old" }, itemsPerSecond: Count / 2);
+        var saved = 0;
+        do
+        {
+            // New ones, and new versions of old ones that the job may have brought or not.
+            await PutAsync($"/executions/e-{saved % 4:000000}/checkpoints/live-{saved}", $"{saved}");
+            await PutAsync($"/executions/e-{saved % 4:000000}/checkpoints/c-{saved % 50:00}", $"again {saved}");
+            saved++;
+        }
+        while ((await worker.GetAsync(id)).GetProperty("state").GetString() is "available" or "running");
+
+        var job = await worker.WaitAsync(id);
+
+        job.GetProperty("state").GetString().ShouldBe("completed", job.ToString());
+        saved.ShouldBeGreaterThan(10);
+        (await worker.Http.GetStringAsync($"/executions/e-{(saved - 1) % 4:000000}/latest")).ShouldBe($"again {saved - 1}");
+        (await worker.Http.GetStringAsync($"/executions/e-{(saved - 2) % 4:000000}/checkpoints/live-{saved - 2}")).ShouldBe($"{saved - 2}");
+        (await worker.RunAsync("verify", new { against = "old", savedBefore = switched })).GetProperty("findings").GetInt64().ShouldBe(0);
+
+        async Task PutAsync(string path, string state) =>
+            (await worker.Http.PutAsync($"{path}?durability=persisted", new StringContent(state))).EnsureSuccessStatusCode();
+    }
+
     [Fact]
     public async Task Backfill_FromALiveArchive_LeavesWhatWasSavedSince()
     {
