@@ -238,12 +238,10 @@ public sealed class BackfillTests
         await using var live = worker.OpenArchive(Path.Combine(worker.Folder, "live.db"));
         await JobWorker.FillAsync(live, 5);
         await worker.StartAsync();
-        var now = TimeProvider.System.GetUtcNow();
-        var id = await worker.PostAsync("backfill", new { source = "live" }, scheduledAt: now.AddSeconds(2));
-        var later = JobWorker.Make(5) with { Sequence = Contracts.CheckpointCodec.ToMicroseconds(now.AddSeconds(1)) };
+        var later = JobWorker.Make(5) with { Sequence = Contracts.CheckpointCodec.ToMicroseconds(TimeProvider.System.GetUtcNow().AddHours(1)) };
         await live.CommitAsync(new ArchiveBatch([new ArchiveCommand(null, [new ArchiveSave(later, SHA256.HashData(later.State.Span), false)], [])], []), default);
 
-        var job = await worker.WaitAsync(id);
+        var job = await worker.RunAsync("backfill", new { source = "live" });
 
         job.GetProperty("counts").GetProperty("archived").GetInt64().ShouldBe(5);
     }

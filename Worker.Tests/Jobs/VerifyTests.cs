@@ -63,6 +63,7 @@ public sealed class VerifyTests
         await using var broker = TcpProxy.Start(SharedServers.RabbitMq);
         await using var worker = CreateWorker();
         worker["ConnectionStrings__RabbitMq"] = broker.ConnectionString;
+        worker["Worker__RescueAfter"] = "00:10:00";
         await worker.StartAsync();
         await PutAsync(worker, "e", 3);
         await PutAsync(worker, "cleared", 3);

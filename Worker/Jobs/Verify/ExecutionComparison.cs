@@ -24,6 +24,7 @@ internal sealed class ExecutionComparison(
     private const int PageSize = 500;
     private const long MaxBytes = 8 * 1024 * 1024;
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(2);
 
     // For all executions together: where much differs, or the outbox never empties, the job goes on all the same.
     private TimeSpan _patience = TimeSpan.FromSeconds(30);
@@ -67,7 +68,7 @@ internal sealed class ExecutionComparison(
     private async Task<List<JobFinding>> LookAgainAsync(
         ICheckpointSource other, List<Suspect> suspects, bool isUnreadableKnown, CancellationToken cancellationToken)
     {
-        for (var pause = FirstPause; ; pause *= 2)
+        for (var pause = FirstPause; ; pause = pause * 2 < LongestPause ? pause * 2 : LongestPause)
         {
             var isLast = !other.IsPartial || _patience <= TimeSpan.Zero || (await archive.GetOutboxStatsAsync(cancellationToken)).Pending == 0;
             var (findings, remaining) = (new List<JobFinding>(), new List<Suspect>());
