@@ -17,7 +17,6 @@ internal sealed class CachePageBuilder(CheckpointQuery query, long maxBytes)
     /// <summary>Takes a checkpoint where it matches.</summary>
     /// <param name="checkpoint">The next in the query's order.</param>
     /// <returns>False when the page is full.</returns>
-    /// <exception cref="CheckpointFormatException">The record had to be read and is damaged.</exception>
     public bool TryAdd(CachedCheckpoint checkpoint)
     {
         if (!IsFull && ListFilter.TryMatch(query, checkpoint) is { } match)

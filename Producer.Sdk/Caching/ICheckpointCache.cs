@@ -55,7 +55,7 @@ internal interface ICheckpointCache
 
     /// <summary>
     /// What the cache holds that matches the query, in its order, from behind <paramref name="after"/>; up to the
-    /// query's limit.
+    /// query's limit. A record that cannot be read is among them as it is, and throws where it is decoded.
     /// </summary>
     /// <param name="query">The query.</param>
     /// <param name="after">Where the page before ended.</param>
@@ -104,6 +104,9 @@ internal interface ICheckpointCache
     /// missing from the cache and should be put there.
     /// </returns>
     Task<IReadOnlyList<PendingMark>> SettleAsync(IReadOnlyCollection<PendingMark> marks, CancellationToken cancellationToken);
+
+    /// <summary>Whether a mark is there. Its policy is not looked at.</summary>
+    Task<bool> IsPendingAsync(PendingMark mark, CancellationToken cancellationToken);
 
     /// <summary>How many marks are pending, and since when the oldest.</summary>
     Task<PendingStats> GetPendingStatsAsync(CancellationToken cancellationToken);

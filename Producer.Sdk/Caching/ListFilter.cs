@@ -7,10 +7,12 @@ namespace AsyncCheckpoints.Caching;
 /// <summary>The conditions of a query that a cache checks on the record itself.</summary>
 internal static class ListFilter
 {
-    /// <summary>The checkpoint as the query wants it (without its state where that is not asked for); null when it does not match.</summary>
+    /// <summary>
+    /// The checkpoint as the query wants it (without its state where that is not asked for); null when it does not match.
+    /// One that cannot be read is handed on as it is: whoever decodes it says so, and of its neighbours nothing is lost.
+    /// </summary>
     /// <param name="query">The query.</param>
     /// <param name="checkpoint">The checkpoint.</param>
-    /// <exception cref="CheckpointFormatException">The record had to be read and is damaged.</exception>
     public static CachedCheckpoint? TryMatch(CheckpointQuery query, CachedCheckpoint checkpoint)
     {
         if (query is { IncludeState: true, ParentId: null, NodeName: null, Metadata: null })
@@ -18,6 +20,18 @@ internal static class ListFilter
             return checkpoint;
         }
 
+        try
+        {
+            return Match(query, checkpoint);
+        }
+        catch (CheckpointFormatException)
+        {
+            return checkpoint;
+        }
+    }
+
+    private static CachedCheckpoint? Match(CheckpointQuery query, CachedCheckpoint checkpoint)
+    {
         var fields = CheckpointCodec.Parse(checkpoint.Record.Span);
         if ((query.ParentId is { } parent && (!fields.HasParentId || fields.ParentId != parent))
             || (query.NodeName is { } node && fields.NodeName != node)

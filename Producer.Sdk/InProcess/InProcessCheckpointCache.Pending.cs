@@ -80,6 +80,10 @@ internal sealed partial class InProcessCheckpointCache
         cancellationToken);
 
     /// <inheritdoc />
+    public Task<bool> IsPendingAsync(PendingMark mark, CancellationToken cancellationToken) =>
+        Run(() => _marks[ShardHash.Of(mark.Key.ExecutionId, ShardCount)].Contains(mark), cancellationToken);
+
+    /// <inheritdoc />
     public Task<PendingStats> GetPendingStatsAsync(CancellationToken cancellationToken) => Run(
         () =>
         {

@@ -106,6 +106,16 @@ internal sealed partial class RedisCheckpointCache
     }
 
     /// <inheritdoc />
+    public async Task<bool> IsPendingAsync(PendingMark mark, CancellationToken cancellationToken)
+    {
+        var pending = _layout.PendingKeys[_layout.ShardOf(mark.Key.ExecutionId)];
+        var kinds = mark.Kind switch { PendingKind.Save => "sc", PendingKind.Delete => "d", _ => "x" };
+        var scores = await _redis.CallAsync(
+            db => Task.WhenAll(kinds.Select(kind => db.SortedSetScoreAsync(pending, RedisFormat.Member(kind, mark.Key, mark.Sequence)))), cancellationToken);
+        return Array.Exists(scores, score => score is not null);
+    }
+
+    /// <inheritdoc />
     public async Task<PendingStats> GetPendingStatsAsync(CancellationToken cancellationToken)
     {
         var now = GetTimeAsync(cancellationToken);

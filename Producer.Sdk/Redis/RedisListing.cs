@@ -127,7 +127,8 @@ internal sealed class RedisListing(RedisConnection redis, RedisLayout layout, in
                 continue;
             }
 
-            var checkpoint = RedisFormat.ReadPayload(payload);
+            // What has not even a sequence is handed on as it is: whoever decodes it says so.
+            var checkpoint = RedisFormat.TryReadPayload(payload, out var read) ? read : new CachedCheckpoint(position.Sequence, payload);
             if (checkpoint.Sequence == position.Sequence && !found.TryAdd(checkpoint))
             {
                 return;

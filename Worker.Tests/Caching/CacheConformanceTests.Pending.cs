@@ -93,6 +93,9 @@ public abstract partial class CacheConformanceTests
             (PendingKind.Delete, new("e", "2"), 8, true), (PendingKind.Clear, new("f", "", ""), 9, true),
         ]);
         Decode(new(6, pending[1].Record)).State.ToArray().ShouldBe("new"u8.ToArray());
+        (await Task.WhenAll(pending.Select(entry => sut.IsPendingAsync(entry.Mark, default)))).ShouldAllBe(isPending => isPending);
+        (await sut.IsPendingAsync(MarkOf(Make("e", "1"), 7), default)).ShouldBeFalse();
+        (await sut.IsPendingAsync(new(PendingKind.Delete, new("e", "1"), 5, default), default)).ShouldBeFalse();
         (await sut.SettleAsync([.. pending.Select(entry => entry.Mark)], default)).ShouldBeEmpty();
         (await PendingAsync(sut)).ShouldBeEmpty();
     }
@@ -163,7 +166,9 @@ public abstract partial class CacheConformanceTests
         }
 
         (await IdsAsync(sut, All("e"))).ShouldBe("5,4,3,2,1");
+        (await Task.WhenAll(marks.Select(mark => sut.IsPendingAsync(mark, default)))).ShouldAllBe(isPending => isPending);
         await sut.SettleAsync(marks, default);
+        (await sut.IsPendingAsync(marks[4], default)).ShouldBeFalse();
 
         (await PendingAsync(sut)).ShouldBeEmpty();
         (await IdsAsync(sut, All("e"))).ShouldBe("5,4");

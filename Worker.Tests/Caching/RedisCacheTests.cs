@@ -177,7 +177,13 @@ public sealed class RedisCacheTests(ITestOutputHelper output) : CacheConformance
 
         await Should.ThrowAsync<CheckpointFormatException>(() => sut.LoadAsync(new("e", "1"), default));
         await Should.ThrowAsync<CheckpointFormatException>(() => sut.LoadLatestAsync("e", "", default));
-        await Should.ThrowAsync<CheckpointFormatException>(() => sut.ListAsync(All("e"), null, default));
+
+        // A listing hands it on: it throws where it is decoded, and its neighbours are there.
+        await SaveAsync(sut, Make("e", "2"), 6);
+        var listed = await sut.ListAsync(new() { ExecutionId = "e", OldestFirst = true }, null, default);
+        listed.Select(item => item.Sequence).ShouldBe([5, 6]);
+        Should.Throw<CheckpointFormatException>(() => Decode(listed[0]));
+        await sut.SettleAsync([MarkOf(Make("e", "2"), 6)], default);
 
         // A rescue hands it on to the dead letters and does not stop.
         (await PendingAsync(sut)).ShouldHaveSingleItem().Record.ToArray().ShouldBe(Encoding.UTF8.GetBytes(payload));

@@ -21,6 +21,7 @@ public sealed class BackfillTests
     {
         var database = await PostgresDatabase.CreateAsync();
         await LangGraphGoFixtures.FillPostgresAsync(database, Count);
+        await ExecuteAsync(database, "INSERT INTO checkpoints VALUES ('timeless', 'go-00', 'node', '{}', '{}', 'infinity', 1), ('orphan', '', 'node', '{}', '{}', now(), 1)");
         await using var worker = new JobWorker();
         worker["Jobs__Sources__go__Kind"] = "LangGraphGoPostgres";
         worker["Jobs__Sources__go__ConnectionString"] = database;
@@ -32,10 +33,35 @@ public sealed class BackfillTests
         var job = await worker.RunAsync("backfill", new { source = "go" });
         var again = await worker.RunAsync("backfill", new { source = "go" });
 
+        (await worker.FindingsAsync(job.GetProperty("id").GetString()!)).Order().ShouldBe([("unreadable", "/orphan"), ("unreadable", "go-00/timeless")]);
         job.GetProperty("counts").GetProperty("archived").GetInt64().ShouldBe(Count);
         again.GetProperty("counts").GetProperty("archived").GetInt64().ShouldBe(0);
         (await worker.Http.GetStringAsync("/executions/go-00/latest")).ShouldBe("\"live\"");
         await ShouldHoldAsync(worker, async i => await ScalarAsync(database, $"SELECT state::text FROM checkpoints WHERE id = 'checkpoint_{i}'"));
+    }
+
+    [Fact]
+    public async Task Backfill_SqliteWithUnreadableRows_TakesTheRestAndReportsThem()
+    {
+        await using var worker = new JobWorker();
+        var path = Path.Combine(worker.Folder, "langgraph.db");
+        await LangGraphGoFixtures.FillSqliteAsync(path, Count);
+        await using (var connection = new Microsoft.Data.Sqlite.SqliteConnection($"Data Source={path};Pooling=False"))
+        {
+            await connection.OpenAsync();
+            await using var command = connection.CreateCommand();
+            command.CommandText = "INSERT INTO checkpoints VALUES ('timeless', 'go-00', 'node', '{}', NULL, 'yesterday', 1), ('orphan', '', 'node', '{}', NULL, '2025-01-01 00:00:00', 1)";
+            await command.ExecuteNonQueryAsync();
+        }
+
+        worker["Jobs__Sources__go__Kind"] = "LangGraphGoSqlite";
+        worker["Jobs__Sources__go__Path"] = path;
+        await worker.StartAsync();
+
+        var job = await worker.RunAsync("backfill", new { source = "go" });
+
+        (await worker.FindingsAsync(job.GetProperty("id").GetString()!)).Order().ShouldBe([("unreadable", "/orphan"), ("unreadable", "go-00/timeless")]);
+        await ShouldHoldAsync(worker, i => Task.FromResult(Encoding.UTF8.GetString(LangGraphGoFixtures.State(i))));
     }
 
     [Fact]
@@ -144,6 +170,7 @@ public sealed class BackfillTests
         worker["Jobs__Sources__old__Kind"] = "Sqlite";
         worker["Jobs__Sources__old__Path"] = old;
         await worker.StartAsync();
+        var switched = TimeProvider.System.GetUtcNow();
 
         var job = await worker.RunAsync("backfill", new { source = "old" });
 
@@ -151,11 +178,72 @@ public sealed class BackfillTests
         job.GetProperty("counts").GetProperty("archived").GetInt64().ShouldBe(Count - 10 - 10 - 30);
         (await worker.RunAsync("verify", new { against = "old" })).GetProperty("findings").GetInt64().ShouldBe(0);
 
+        // The application goes on: the old file does not have that.
+        (await worker.Http.PutAsync("/executions/e-000003/checkpoints/since?durability=persisted", new StringContent("new"))).EnsureSuccessStatusCode();
+        (await worker.RunAsync("verify", new { against = "old" })).GetProperty("findings").GetInt64().ShouldBe(1);
+        (await worker.RunAsync("verify", new { against = "old", savedBefore = switched })).GetProperty("findings").GetInt64().ShouldBe(0);
+
         // What comes late: every save that there ever was, once more.
         await using var moved = new PostgresArchive(new() { ConnectionString = database });
         var saves = Enumerable.Range(0, Count).Select(JobWorker.Make).Select(c => new ArchiveSave(c, SHA256.HashData(c.State.Span), false)).ToList();
         (await moved.CommitAsync(new ArchiveBatch([new ArchiveCommand("late", saves, [])], []), default)).Archived.ShouldBe(0);
-        (await JobWorker.ReadAsync(moved)).Count.ShouldBe(Count - 50);
+        (await JobWorker.ReadAsync(moved)).Count.ShouldBe(Count - 50 + 1);
+    }
+
+    /// <summary>The application goes on during the move: what it saves is newer than all that comes, and stays the latest.</summary>
+    [Fact]
+    public async Task Backfill_FromSqliteToPostgresUnderSaves_KeepsWhatIsNewer()
+    {
+        await using var worker = new JobWorker(batchSize: 10);
+        var old = Path.Combine(worker.Folder, "old.db");
+        await using (var archive = worker.OpenArchive(old))
+        {
+            await JobWorker.FillAsync(archive, Count);
+        }
+
+        worker["ConnectionStrings__Postgres"] = await PostgresDatabase.CreateAsync();
+        worker["Jobs__Sources__old__Kind"] = "Sqlite";
+        worker["Jobs__Sources__old__Path"] = old;
+        await worker.StartAsync();
+        var switched = TimeProvider.System.GetUtcNow();
+        var id = await worker.PostAsync("backfill", new { source = "old" }, itemsPerSecond: Count / 2);
+        var saved = 0;
+        do
+        {
+            // New ones, and new versions of old ones that the job may have brought or not.
+            await PutAsync($"/executions/e-{saved % 4:000000}/checkpoints/live-{saved}", $"{saved}");
+            await PutAsync($"/executions/e-{saved % 4:000000}/checkpoints/c-{saved % 50:00}", $"again {saved}");
+            saved++;
+        }
+        while ((await worker.GetAsync(id)).GetProperty("state").GetString() is "available" or "running");
+
+        var job = await worker.WaitAsync(id);
+
+        job.GetProperty("state").GetString().ShouldBe("completed", job.ToString());
+        saved.ShouldBeGreaterThan(10);
+        (await worker.Http.GetStringAsync($"/executions/e-{(saved - 1) % 4:000000}/latest")).ShouldBe($"again {saved - 1}");
+        (await worker.Http.GetStringAsync($"/executions/e-{(saved - 2) % 4:000000}/checkpoints/live-{saved - 2}")).ShouldBe($"{saved - 2}");
+        (await worker.RunAsync("verify", new { against = "old", savedBefore = switched })).GetProperty("findings").GetInt64().ShouldBe(0);
+
+        async Task PutAsync(string path, string state) =>
+            (await worker.Http.PutAsync($"{path}?durability=persisted", new StringContent(state))).EnsureSuccessStatusCode();
+    }
+
+    [Fact]
+    public async Task Backfill_FromALiveArchive_LeavesWhatWasSavedSince()
+    {
+        await using var worker = new JobWorker();
+        worker["Jobs__Sources__live__Kind"] = "Sqlite";
+        worker["Jobs__Sources__live__Path"] = Path.Combine(worker.Folder, "live.db");
+        await using var live = worker.OpenArchive(Path.Combine(worker.Folder, "live.db"));
+        await JobWorker.FillAsync(live, 5);
+        await worker.StartAsync();
+        var later = JobWorker.Make(5) with { Sequence = Contracts.CheckpointCodec.ToMicroseconds(TimeProvider.System.GetUtcNow().AddHours(1)) };
+        await live.CommitAsync(new ArchiveBatch([new ArchiveCommand(null, [new ArchiveSave(later, SHA256.HashData(later.State.Span), false)], [])], []), default);
+
+        var job = await worker.RunAsync("backfill", new { source = "live" });
+
+        job.GetProperty("counts").GetProperty("archived").GetInt64().ShouldBe(5);
     }
 
     [Fact]
@@ -214,6 +302,13 @@ public sealed class BackfillTests
         {
             execution.OrderBy(c => c.Sequence).Select(c => c.Version).ShouldBe(execution.Select(c => c.Version).Order());
         }
+    }
+
+    private static async Task ExecuteAsync(string database, string sql)
+    {
+        await using var source = NpgsqlDataSource.Create(database);
+        await using var command = source.CreateCommand(sql);
+        await command.ExecuteNonQueryAsync();
     }
 
     private static async Task<string> ScalarAsync(string database, string sql)

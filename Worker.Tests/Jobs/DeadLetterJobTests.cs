@@ -10,6 +10,26 @@ namespace AsyncCheckpoints.Tests.Jobs;
 
 public sealed class DeadLetterJobTests
 {
+    [Theory]
+    [InlineData("dead-letter-discard", "discarded")]
+    [InlineData("dead-letter-retry", "retried")]
+    public async Task Job_LetterComesBeforeItsTime_OnlyTheEarlierAreMeant(string kind, string past)
+    {
+        await using var worker = new JobWorker();
+        await using var archive = worker.OpenArchive();
+        await archive.MigrateAsync(default);
+        await archive.CommitAsync(new ArchiveBatch([], [Letter(0), Letter(1)]), default);
+        await worker.StartAsync();
+        var id = await worker.PostAsync(kind, new { all = true }, scheduledAt: TimeProvider.System.GetUtcNow().AddSeconds(2));
+        await archive.CommitAsync(new ArchiveBatch([], [Letter(2)]), default);
+
+        var job = await worker.WaitAsync(id);
+
+        job.GetProperty("state").GetString().ShouldBe("completed", job.ToString());
+        job.GetProperty("counts").GetProperty(past).GetInt64().ShouldBe(2);
+        (await archive.ListDeadLettersAsync(null, 10, false, default)).ShouldHaveSingleItem().Letter.Id.ShouldBe("letter:2");
+    }
+
     [Fact]
     public async Task Retry_ArchiveRefusesSomeOfABatch_OnlyTheyStay()
     {
@@ -39,11 +59,11 @@ public sealed class DeadLetterJobTests
         (await JobWorker.ReadAsync(after)).Values.Select(checkpoint => checkpoint.Version).Order()
             .ShouldBe(Enumerable.Range(0, 120).Where(i => i is not (7 or 50 or 51)).Select(i => (long)i));
         (await after.ListDeadLettersAsync(null, 10, false, default)).Select(letter => letter.RowId).ShouldBe([121L, 52, 51, 8]);
+    }
 
-        static DeadLetter Letter(int i)
-        {
-            var save = new SaveCheckpoint { Sequence = JobWorker.Make(i).Sequence, Record = ByteString.CopyFrom(CheckpointCodec.Encode(JobWorker.Make(i)).Record.Span), Cached = true };
-            return new DeadLetter($"letter:{i}", "too large", CommandReader.SaveContentType, save.ToByteArray(), null);
-        }
+    private static DeadLetter Letter(int i)
+    {
+        var save = new SaveCheckpoint { Sequence = JobWorker.Make(i).Sequence, Record = ByteString.CopyFrom(CheckpointCodec.Encode(JobWorker.Make(i)).Record.Span), Cached = true };
+        return new DeadLetter($"letter:{i}", "too large", CommandReader.SaveContentType, save.ToByteArray(), null);
     }
 }

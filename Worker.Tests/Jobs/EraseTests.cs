@@ -1,7 +1,9 @@
+using System.Net;
 using System.Text;
 using System.Text.Json;
 using AsyncCheckpoints.Contracts;
 using AsyncCheckpoints.Messaging;
+using AsyncCheckpoints.Redis;
 using AsyncCheckpoints.Spooling;
 using AsyncCheckpoints.Tests.CommandLine;
 using AsyncCheckpoints.Tests.Pipeline;
@@ -14,6 +16,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using RabbitMQ.Client;
 using Shouldly;
+using StackExchange.Redis;
 using Xunit;
 using WireFormat = AsyncCheckpoints.Contracts.WireFormat;
 
@@ -110,6 +113,37 @@ public sealed class EraseTests : IDisposable
         (await stores.FindAsync("p7Filter")).Where(place => !place.StartsWith("file", StringComparison.Ordinal)).ShouldBe(["table jobs"]);
         JsonElement.Parse(await worker.Http.GetStringAsync("/audit")).GetProperty("items")[0].GetProperty("detail").GetString()
             .ShouldBe("""erase {"metadata":["person"]}""");
+    }
+
+    [Fact]
+    public async Task Erase_ValuesInRedisThatNobodyCanRead_AreFindingsAndTheRestGoes()
+    {
+        var (worker, stores) = await StartAsync(isPostgres: false);
+        await using var running = worker;
+        foreach (var (execution, id) in new[] { ("a-torn", "c0"), ("a-torn", "c1"), ("b-torn", "c0"), ("b-torn", "c1"), ("c-strange", "c0"), ("shared", "c0") })
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Put, $"/executions/{execution}/checkpoints/{id}?durability=persisted");
+            request.Content = new StringContent(id == "c0" ? "other" : Secret);
+            request.Headers.Add("Checkpoint-Metadata", """{"person":"p7"}""");
+            (await worker.Http.SendAsync(request)).EnsureSuccessStatusCode();
+        }
+
+        using var redis = await ConnectionMultiplexer.ConnectAsync(SharedServers.Redis);
+        var (db, layout) = (redis.GetDatabase(), new RedisLayout(_prefix, 16));
+        var header = ((byte[])(await db.HashGetAsync(HashOf("b-torn"), "c0"))!)[..RedisFormat.HeaderLength];
+        await db.HashSetAsync(HashOf("a-torn"), "c0", new byte[5]);
+        await db.HashSetAsync(HashOf("b-torn"), "c0", (byte[])[.. header, .. "garbage"u8]);
+        await db.KeyDeleteAsync(HashOf("c-strange"));
+        await db.StringSetAsync(HashOf("c-strange"), "not a hash");
+
+        var job = await worker.RunAsync("erase", new { metadata = new { person = "p7" } });
+
+        (await worker.FindingsAsync(job.GetProperty("id").GetString()!)).Select(finding => (finding.Kind, finding.Subject.Split(',')[0])).ShouldBe(
+            [("unreadable", "a-torn"), ("unreadable", "b-torn"), ("unreadable", "c-strange"), ("not-reached", "c-strange/c0")]);
+        (await stores.FindAsync(Secret)).ShouldBeEmpty();
+        (await worker.Http.GetAsync("/executions/shared/latest")).StatusCode.ShouldBe(HttpStatusCode.NotFound);
+
+        RedisKey HashOf(string execution) => layout.StreamKey(layout.ShardOf(execution), 'h', execution, "");
     }
 
     [Fact]

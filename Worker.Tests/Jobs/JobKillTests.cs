@@ -1,6 +1,8 @@
 using System.IO.Compression;
 using System.Security.Cryptography;
+using System.Text.Json;
 using AsyncCheckpoints.Contracts;
+using AsyncCheckpoints.Messaging;
 using AsyncCheckpoints.Tests.Servers;
 using AsyncCheckpoints.Tests.Storage.Postgres;
 using AsyncCheckpoints.Worker.Archiving;
@@ -173,27 +175,52 @@ public abstract class JobKillTests(int count, int batchSize)
     [Fact]
     public async Task DeadLetterRetry_Killed_ArchivesEachAndLeavesNone()
     {
-        await using var worker = new JobWorker(batchSize);
-        await using (var archive = worker.OpenArchive())
-        {
-            await archive.MigrateAsync(default);
-            foreach (var part in Enumerable.Range(0, count).Chunk(5000))
-            {
-                await archive.CommitAsync(new ArchiveBatch([], [.. part.Select(Letter)]), default);
-            }
-        }
-
+        await using var worker = await WithLettersAsync();
         await worker.RunKilledAsync("dead-letter-retry", new { all = true }, count);
         await using var after = worker.OpenArchive();
         await ShouldHoldAllAsync(after);
         (await ((IJobStore)after).GetStatsAsync(default)).DeadLetters.ShouldBe(0);
+    }
 
-        static DeadLetter Letter(int i)
+    [Fact]
+    public async Task DeadLetterDiscard_Killed_LeavesNoneAndArchivesNone()
+    {
+        await using var worker = await WithLettersAsync();
+        await worker.RunKilledAsync("dead-letter-discard", new { all = true }, count);
+        await using var after = worker.OpenArchive();
+        (await JobWorker.ReadAsync(after)).ShouldBeEmpty();
+        (await ((IJobStore)after).GetStatsAsync(default)).DeadLetters.ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task Replay_AsEventsKilled_PublishesEach()
+    {
+        await using var worker = await FilledAsync();
+        await using (var archive = worker.OpenArchive())
         {
-            var c = JobWorker.Make(i);
-            var save = new SaveCheckpoint { Sequence = c.Sequence, Record = ByteString.CopyFrom(CheckpointCodec.Encode(c).Record.Span), Cached = true };
-            return new DeadLetter($"letter:{i}", "too large", CommandReader.SaveContentType, save.ToByteArray(), c.ExecutionId);
+            // The events of filling it have the same ids.
+            var entries = await archive.ClaimOutboxAsync("test", OutboxKind.Events, TimeSpan.FromMinutes(1), 1000, default);
+            await archive.MarkDeliveredAsync("test", [.. entries.Select(entry => entry.Id)], default);
         }
+
+        UseServers(worker);
+        await using var connection = await new ConnectionFactory { Uri = new Uri(SharedServers.RabbitMq) }.CreateConnectionAsync();
+        await using var channel = await connection.CreateChannelAsync();
+        var names = new QueueNames(worker.Environment["Checkpoints__Prefix"]!);
+        await channel.ExchangeDeclareAsync(names.Events, ExchangeType.Fanout, durable: true);
+        var queue = (await channel.QueueDeclareAsync()).QueueName;
+        await channel.QueueBindAsync(queue, names.Events, "");
+
+        await worker.RunKilledAsync("replay", new { to = "events" }, count);
+
+        var ids = new HashSet<string>();
+        while (await channel.BasicGetAsync(queue, autoAck: true) is { } message)
+        {
+            ids.UnionWith(JsonElement.Parse(message.Body.Span).GetProperty("message").GetProperty("persisted").EnumerateArray()
+                .Select(item => item.GetProperty("eventId").GetString()!));
+        }
+
+        ids.SetEquals(Enumerable.Range(0, count).Select(JobWorker.Make).Select(c => $"persisted:{c.ExecutionId}:{c.Namespace}:{c.Id}:{c.Sequence}")).ShouldBeTrue();
     }
 
     [Fact]
@@ -260,6 +287,26 @@ public abstract class JobKillTests(int count, int batchSize)
         await using var archive = worker.OpenArchive();
         await JobWorker.FillAsync(archive, count);
         return worker;
+    }
+
+    private async Task<JobWorker> WithLettersAsync()
+    {
+        var worker = new JobWorker(batchSize);
+        await using var archive = worker.OpenArchive();
+        await archive.MigrateAsync(default);
+        foreach (var part in Enumerable.Range(0, count).Chunk(5000))
+        {
+            await archive.CommitAsync(new ArchiveBatch([], [.. part.Select(Letter)]), default);
+        }
+
+        return worker;
+
+        static DeadLetter Letter(int i)
+        {
+            var c = JobWorker.Make(i);
+            var save = new SaveCheckpoint { Sequence = c.Sequence, Record = ByteString.CopyFrom(CheckpointCodec.Encode(c).Record.Span), Cached = true };
+            return new DeadLetter($"letter:{i}", "too large", CommandReader.SaveContentType, save.ToByteArray(), c.ExecutionId);
+        }
     }
 
     private async Task ShouldHoldAllAsync(ICheckpointArchive archive)

@@ -8,6 +8,7 @@ using AsyncCheckpoints.Tests.Pipeline;
 using AsyncCheckpoints.Tests.Servers;
 using AsyncCheckpoints.Worker.Storage;
 using AsyncCheckpoints.Worker.Storage.Sqlite;
+using Microsoft.Data.Sqlite;
 using Shouldly;
 
 namespace AsyncCheckpoints.Tests.Jobs;
@@ -110,6 +111,16 @@ internal sealed class JobWorker : IAsyncDisposable
 
     public SqliteArchive OpenArchive(string? path = null) => new(new() { Path = path ?? ArchivePath }, TimeProvider.System);
 
+    /// <summary>As a disk would: what was JSON is none.</summary>
+    public async Task SpoilMetadataAsync(string id)
+    {
+        await using var connection = new SqliteConnection($"Data Source={ArchivePath};Pooling=False");
+        await connection.OpenAsync();
+        await using var command = connection.CreateCommand();
+        command.CommandText = $$"""UPDATE checkpoints SET metadata = '{"torn' WHERE checkpoint_id = '{{id}}'""";
+        (await command.ExecuteNonQueryAsync()).ShouldBe(1);
+    }
+
     public async Task StartAsync()
     {
         _process = await WorkerProcess.StartAsync(Environment, directory: _folder.FullName);
@@ -125,9 +136,9 @@ internal sealed class JobWorker : IAsyncDisposable
         await _process!.DisposeAsync();
     }
 
-    public async Task<string> PostAsync(string kind, object arguments, int? itemsPerSecond = null)
+    public async Task<string> PostAsync(string kind, object arguments, int? itemsPerSecond = null, DateTimeOffset? scheduledAt = null)
     {
-        using var answer = await Http.PostAsJsonAsync("/jobs", new { kind, arguments, itemsPerSecond });
+        using var answer = await Http.PostAsJsonAsync("/jobs", new { kind, arguments, itemsPerSecond, scheduledAt });
         var text = await answer.Content.ReadAsStringAsync();
         answer.IsSuccessStatusCode.ShouldBeTrue(text);
         return JsonElement.Parse(text).GetProperty("id").GetString()!;

@@ -1,9 +1,13 @@
 using System.Net;
 using System.Security.Cryptography;
+using System.Text.Json;
 using AsyncCheckpoints.Contracts;
 using AsyncCheckpoints.Tests.Pipeline;
 using AsyncCheckpoints.Tests.Servers;
+using AsyncCheckpoints.Worker.Jobs;
+using AsyncCheckpoints.Worker.Retention;
 using AsyncCheckpoints.Worker.Storage;
+using Microsoft.Extensions.Options;
 using Shouldly;
 using Xunit;
 
@@ -79,6 +83,27 @@ public sealed class RetentionTests
         (await worker.Http.GetStringAsync("/executions/e/latest")).ShouldBe("4");
         (await worker.Http.GetAsync("/executions/e/checkpoints/c3")).StatusCode.ShouldBe(HttpStatusCode.OK);
         (await worker.RunAsync("verify", new { against = "cache" })).GetProperty("findings").GetInt64().ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task Retention_NewestDeletedBetweenTwoSteps_KeepsWhatIsNewestThen()
+    {
+        await using var worker = new JobWorker();
+        await FillAsync(worker, "e");
+        await using var archive = worker.OpenArchive();
+        var sut = new RetentionJob(archive, Options.Create(new RetentionOptions { Rules = { new RetentionRule { KeepLast = 2 } } }));
+        var context = new JobContext("job", JsonElement.Parse("{}"), null, TimeProvider.System.GetUtcNow(), BatchSize: 2);
+        await using var steps = sut.RunAsync(context, default).GetAsyncEnumerator();
+        (await steps.MoveNextAsync()).ShouldBeTrue();
+
+        var newest = (await JobWorker.ReadAsync(archive)).Values.OrderByDescending(c => c.Sequence).Take(2)
+            .Select(c => new Tombstone(c.ExecutionId, c.Namespace, c.Id, c.Sequence, false)).ToList();
+        await archive.CommitAsync(new ArchiveBatch([new ArchiveCommand(null, [], newest)], []), default);
+        while (await steps.MoveNextAsync())
+        {
+        }
+
+        (await JobWorker.ReadAsync(archive)).Values.Select(c => c.Id).Order().ShouldBe(["c6", "c7"]);
     }
 
     [Theory]

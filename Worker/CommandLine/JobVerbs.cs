@@ -45,11 +45,13 @@ internal static class JobVerbs
     public static Command Verify()
     {
         var against = new Option<string?>("--against") { Description = "cache, or a name of Jobs:Sources in the worker's configuration." };
+        var before = new Option<DateTimeOffset?>("--saved-before") { Description = "Only saved before this moment." };
         var (execution, prefix) = (SharedOptions.Execution(), SharedOptions.Prefix());
-        var command = new Command("verify", "Compare the archive with its checksums, and with another store. Exit code 4 when something differs; it is listed.") { against, execution, prefix };
+        var command = new Command("verify", "Compare the archive with its checksums, and with another store. Exit code 4 when something differs; it is listed.") { against, before, execution, prefix };
         return Job(command, "verify", result => new
         {
             against = result.GetValue(against),
+            savedBefore = result.GetValue(before),
             execution = result.GetValue(execution),
             executionPrefix = result.GetValue(prefix),
         });

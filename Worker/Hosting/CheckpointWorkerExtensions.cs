@@ -7,6 +7,7 @@ using AsyncCheckpoints.Worker.Diagnostics;
 using AsyncCheckpoints.Worker.Health;
 using AsyncCheckpoints.Worker.Http.Access;
 using AsyncCheckpoints.Worker.Jobs;
+using AsyncCheckpoints.Worker.Jobs.Export;
 using AsyncCheckpoints.Worker.Outbox;
 using AsyncCheckpoints.Worker.Rescue;
 using AsyncCheckpoints.Worker.Retention;
@@ -51,6 +52,7 @@ public static class CheckpointWorkerExtensions
             .AddDuty<PendingRescuer>()
             .AddDuty<ArchivePurge>()
             .AddDuty<JobRunner>()
+            .AddDuty<ExportLeftovers>()
             .AddDuty<RetentionSchedule>()
             .AddDuty<BacklogSampler>()
             .AddWorkerHealth(parts);

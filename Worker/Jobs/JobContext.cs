@@ -8,4 +8,9 @@ namespace AsyncCheckpoints.Worker.Jobs;
 /// <param name="Cursor">Where it goes on; null: at the start.</param>
 /// <param name="CreatedAt">When it was added: what was saved later does not concern it.</param>
 /// <param name="BatchSize">Items in one step.</param>
-internal sealed record JobContext(string JobId, JsonElement Arguments, string? Cursor, DateTimeOffset CreatedAt, int BatchSize);
+internal sealed record JobContext(string JobId, JsonElement Arguments, string? Cursor, DateTimeOffset CreatedAt, int BatchSize)
+{
+    /// <summary>The moment from which on saves do not concern the job.</summary>
+    /// <param name="savedBefore">What its arguments say.</param>
+    public DateTimeOffset Bound(DateTimeOffset? savedBefore) => savedBefore < CreatedAt ? savedBefore.Value : CreatedAt;
+}

@@ -113,8 +113,32 @@ internal sealed class RetentionJob(ICheckpointArchive archive, IOptions<Retentio
             }
         }
 
+        if (state.Position is not null)
+        {
+            await SpareNewestAsync(source, rule, state.Execution, victims, cancellationToken);
+        }
+
         var next = page.HasMore ? new RetentionCursor(state.Execution, page.Last!.Value.ToToken(), kept) : new RetentionCursor(state.Execution, null, []);
         return (page.Items.Count, victims, next);
+    }
+
+    // Those that were counted on an earlier page may be deleted by now, and what came behind them is the newest then.
+    private static async Task SpareNewestAsync(
+        ArchiveSource source, RetentionRule rule, string execution, List<Checkpoint> victims, CancellationToken cancellationToken)
+    {
+        foreach (var (ns, oldest) in victims.GroupBy(victim => victim.Namespace, (ns, some) => (ns, some.Min(victim => victim.Sequence))).ToList())
+        {
+            var (left, hasMore) = (rule.KeepLast ?? 1, true);
+            ListPosition? after = null;
+            while (left > 0 && hasMore && (after is not { } end || end.Sequence >= oldest))
+            {
+                var query = new CheckpointQuery { ExecutionId = execution, Namespace = ns, IncludeState = false, Limit = Math.Min(left, CheckpointQuery.MaxLimit) };
+                var page = await source.FindAsync(query, after, long.MaxValue, cancellationToken);
+                var newest = page.Items.Select(item => item.Key).ToHashSet();
+                victims.RemoveAll(victim => newest.Contains(victim.Key));
+                (left, hasMore, after) = (left - page.Items.Count, page.HasMore, page.Last);
+            }
+        }
     }
 
     private async Task<int> DeleteAsync(List<Checkpoint> victims, CancellationToken cancellationToken)

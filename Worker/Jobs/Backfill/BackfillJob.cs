@@ -64,7 +64,8 @@ internal sealed class BackfillJob(SourceFactory sources, JobFiles files, Archive
             cursor = null;
         }
 
-        var scan = new SourceScan(source, arguments, includeState: true);
+        // A live source would have no end.
+        var scan = new SourceScan(source, arguments with { SavedBefore = context.Bound(arguments.SavedBefore) }, includeState: true);
         await foreach (var batch in scan.ReadAsync(JobJson.Read<ScanCursor>(cursor), context.BatchSize, cancellationToken))
         {
             yield return await WriteAsync(batch.Items, batch.Problems, JobJson.Write(batch.Cursor), batch.Items.Count, total, cancellationToken);

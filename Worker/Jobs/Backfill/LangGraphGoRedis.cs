@@ -80,16 +80,22 @@ internal sealed class LangGraphGoRedis : IndexedForeignStore
             var execution = key[executions.Length..^":checkpoints".Length];
             var ids = await MembersAsync(key, cancellationToken);
             indexed.UnionWith(ids);
-            foreach (var (id, json) in await ReadAsync(ids, cancellationToken))
-            {
-                Add(id, json, execution);
-            }
+            await AddAsync(ids, execution, cancellationToken);
         }
 
         var rest = (await KeysAsync(_checkpoints, "", cancellationToken)).Select(key => key[_checkpoints.Length..]).Where(id => !indexed.Contains(id));
-        foreach (var (id, json) in await ReadAsync([.. rest], cancellationToken))
+        await AddAsync(rest, null, cancellationToken);
+    }
+
+    // In parts: the index keeps no states, and all of them at once may be more than there is memory.
+    private async Task AddAsync(IEnumerable<string> ids, string? execution, CancellationToken cancellationToken)
+    {
+        foreach (var part in ids.Chunk(ChunkSize))
         {
-            Add(id, json, null);
+            foreach (var (id, json) in await ReadAsync(part, cancellationToken))
+            {
+                Add(id, json, execution);
+            }
         }
     }
 

@@ -7,7 +7,7 @@ using AsyncCheckpoints.Worker.Storage;
 
 namespace AsyncCheckpoints.Worker.Jobs.DeadLetters;
 
-/// <summary>Retries dead letters, or discards them, from the oldest on. What cannot be retried stays, and is a finding.</summary>
+/// <summary>Retries dead letters, or discards them, from the oldest on. What came after the job was asked for is not meant. What cannot be retried stays, and is a finding.</summary>
 internal abstract class DeadLetterJob(IJobStore store) : IJobKind
 {
     // Their bodies are in memory together.
@@ -39,7 +39,7 @@ internal abstract class DeadLetterJob(IJobStore store) : IJobKind
         while (await store.ListDeadLettersAfterAsync(last, context.BatchSize, MaxPageBytes, cancellationToken) is { Count: > 0 } page)
         {
             last = page[^1].RowId;
-            var wanted = page.Where(letter => IsWanted(arguments, ids, letter)).ToList();
+            var wanted = page.Where(letter => letter.CreatedAt <= context.CreatedAt && IsWanted(arguments, ids, letter)).ToList();
             var staying = wanted.Count > 0 ? await HandleAsync(wanted, cancellationToken) : ReadOnlyDictionary<long, string>.Empty;
             yield return new JobStep(last.ToString(CultureInfo.InvariantCulture), ids is null ? page.Count : wanted.Count)
             {

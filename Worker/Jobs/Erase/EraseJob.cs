@@ -77,9 +77,11 @@ internal sealed class EraseJob(
                 await CollectAsync(archived, query, keys, problems, cancellationToken);
                 if (scope.Metadata is null)
                 {
+                    // What could not be read goes with the rest.
+                    problems.Clear();
                     if (!arguments.DryRun)
                     {
-                        RequirePersisted(await client.ClearAsync(execution, Durability.Persisted, cancellationToken));
+                        await DeleteAsync(execution, () => client.ClearAsync(execution, Durability.Persisted, cancellationToken), problems);
                     }
 
                     (passed, erased) = (passed + keys.Count + 1, erased + keys.Count);
@@ -90,7 +92,7 @@ internal sealed class EraseJob(
                     {
                         if (!arguments.DryRun)
                         {
-                            await Task.WhenAll(part.Select(async key => RequirePersisted(await client.DeleteAsync(key, Durability.Persisted, cancellationToken))));
+                            await Task.WhenAll(part.Select(key => DeleteAsync($"{key}", () => client.DeleteAsync(key, Durability.Persisted, cancellationToken), problems)));
                         }
 
                         (passed, erased) = (passed + part.Length, erased + part.Length);
@@ -103,12 +105,13 @@ internal sealed class EraseJob(
                     }
 
                     passed++;
-                    if (problems.Count > 0)
-                    {
-                        last = execution;
-                        yield return StepOf(problems);
-                        (passed, erased, executions) = (0, 0, 0);
-                    }
+                }
+
+                if (problems.Count > 0)
+                {
+                    last = execution;
+                    yield return StepOf(problems);
+                    (passed, erased, executions) = (0, 0, 0);
                 }
             }
 
@@ -175,11 +178,22 @@ internal sealed class EraseJob(
         while (page.HasMore);
     }
 
-    private static void RequirePersisted(Durability reached)
+    private static async Task DeleteAsync(string subject, Func<Task<Durability>> delete, List<JobFinding> problems)
     {
-        if (reached < Durability.Persisted)
+        try
         {
-            throw new CheckpointUnavailableException($"A deletion only reached {reached}.", "Check the worker's queue and its archive.");
+            if (await delete() is < Durability.Persisted and var reached)
+            {
+                throw new CheckpointUnavailableException($"A deletion only reached {reached}.", "Check the worker's queue and its archive.");
+            }
+        }
+        catch (CheckpointFormatException e)
+        {
+            // One execution whose place in Redis holds something else must not keep all others from being erased.
+            lock (problems)
+            {
+                problems.Add(new JobFinding("not-reached", subject, e.Message));
+            }
         }
     }
 

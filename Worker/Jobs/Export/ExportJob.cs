@@ -10,10 +10,14 @@ namespace AsyncCheckpoints.Worker.Jobs.Export;
 /// <summary>
 /// Writes checkpoints as JSON Lines to <c>path.part</c>, which gets its name when it is complete. Each step is on the
 /// disk before its position is stored; one that goes on cuts off what came after that. Compressed, each step is a gzip
-/// member of its own, and members one behind the other are a valid file.
+/// member of its own, and members one behind the other are a valid file. <see cref="ExportLeftovers"/> removes the parts
+/// of jobs that never complete.
 /// </summary>
 internal sealed class ExportJob(ICheckpointArchive archive, JobFiles files) : IJobKind
 {
+    /// <summary>How the names of unfinished files end.</summary>
+    public const string PartExtension = ".part";
+
     public string Kind => "export";
 
     public void Validate(JsonElement arguments)
@@ -27,7 +31,7 @@ internal sealed class ExportJob(ICheckpointArchive archive, JobFiles files) : IJ
     {
         var arguments = JobJson.Arguments<ExportArguments>(context.Arguments);
         var path = files.Resolve(arguments.Path);
-        var part = $"{path}.{context.JobId}.part";
+        var part = $"{path}.{context.JobId}{PartExtension}";
         var cursor = JobJson.Read<ExportCursor>(context.Cursor);
         if (cursor is { IsComplete: true })
         {
@@ -41,13 +45,20 @@ internal sealed class ExportJob(ICheckpointArchive archive, JobFiles files) : IJ
         var isGzip = arguments.Gzip ?? path.EndsWith(".gz", StringComparison.OrdinalIgnoreCase);
         await using (var file = Open(part, cursor?.Length ?? 0))
         {
-            var scan = new SourceScan(source, arguments, includeState: true);
+            // What is saved meanwhile would move to the end of its stream, and be read twice.
+            var scan = new SourceScan(source, arguments with { SavedBefore = context.Bound(arguments.SavedBefore) }, includeState: true);
             await foreach (var batch in scan.ReadAsync(cursor?.Scan, context.BatchSize, cancellationToken))
             {
                 await WriteAsync(file, batch.Items, isGzip, cancellationToken);
                 file.Flush(flushToDisk: true);
                 cursor = new ExportCursor(batch.Cursor, file.Length, false);
-                yield return new JobStep(JobJson.Write(cursor), batch.Items.Count) { Total = total, Counts = [("lines", batch.Items.Count)] };
+                yield return new JobStep(JobJson.Write(cursor), batch.Items.Count) { Total = total, Counts = [("lines", batch.Items.Count)], Findings = batch.Problems };
+            }
+
+            if (isGzip && file.Length == 0)
+            {
+                await file.WriteAsync(EmptyGzip.Member, cancellationToken);
+                file.Flush(flushToDisk: true);
             }
         }
 
@@ -55,6 +66,7 @@ internal sealed class ExportJob(ICheckpointArchive archive, JobFiles files) : IJ
         Complete(part, path);
     }
 
+    // Alone: a second runner, whose predecessor lost its lease and has not noticed yet, has to try again.
     private static FileStream Open(string part, long length)
     {
         if (length > 0 && (!File.Exists(part) || new FileInfo(part).Length < length))
@@ -62,7 +74,7 @@ internal sealed class ExportJob(ICheckpointArchive archive, JobFiles files) : IJ
             throw new JobFailedException("The unfinished file of this export is gone, or shorter than it was; start the export anew.");
         }
 
-        var file = new FileStream(part, FileMode.OpenOrCreate, FileAccess.Write, FileShare.Read, 64 * 1024, useAsync: true);
+        var file = new FileStream(part, FileMode.OpenOrCreate, FileAccess.Write, FileShare.None, 64 * 1024, useAsync: true);
         file.SetLength(length);
         file.Position = length;
         return file;

@@ -23,7 +23,7 @@ internal sealed class CacheWarming(ICheckpointArchive archive, CacheLink cache, 
         await using var source = new ArchiveSource(archive, isOwned: false);
         var cursor = JobJson.Read<ScanCursor>(context.Cursor);
         var total = cursor is null ? await source.CountAsync(arguments, cancellationToken) : null;
-        var (done, counts, executions) = (0, new Counts(), 0);
+        var (done, counts, executions, findings) = (0, new Counts(), 0, new List<JobFinding>());
         await foreach (var execution in SourceScan.ExecutionsAsync(source, arguments, cursor?.Execution, cursor is { Position: not null }, cancellationToken))
         {
             var position = execution == cursor?.Execution && cursor.Position is { } token ? ListPosition.FromToken(token) : (ListPosition?)null;
@@ -40,11 +40,12 @@ internal sealed class CacheWarming(ICheckpointArchive archive, CacheLink cache, 
                 var page = await source.FindAsync(query, position, MaxBytes, cancellationToken);
                 counts += await PutAsync(page.Items, cancellationToken);
                 done += page.Items.Count;
+                findings.AddRange(page.Problems);
                 (position, hasMore) = (page.Last, page.HasMore);
                 if (done >= context.BatchSize)
                 {
-                    yield return StepOf(new ScanCursor(execution, hasMore ? position!.Value.ToToken() : null), done, counts, total);
-                    (done, counts, executions) = (0, new Counts(), 0);
+                    yield return StepOf(new ScanCursor(execution, hasMore ? position!.Value.ToToken() : null), done, counts, total, findings);
+                    (done, counts, executions, findings) = (0, new Counts(), 0, []);
                 }
             }
 
@@ -52,21 +53,22 @@ internal sealed class CacheWarming(ICheckpointArchive archive, CacheLink cache, 
             cursor = new ScanCursor(execution, null);
             if (++executions >= context.BatchSize)
             {
-                yield return StepOf(cursor, done, counts, total);
-                (done, counts, executions) = (0, new Counts(), 0);
+                yield return StepOf(cursor, done, counts, total, findings);
+                (done, counts, executions, findings) = (0, new Counts(), 0, []);
             }
         }
 
         if (executions > 0)
         {
-            yield return StepOf(cursor!, done, counts, total);
+            yield return StepOf(cursor!, done, counts, total, findings);
         }
     }
 
-    private static JobStep StepOf(ScanCursor cursor, int done, Counts counts, long? total) => new(JobJson.Write(cursor), done)
+    private static JobStep StepOf(ScanCursor cursor, int done, Counts counts, long? total, IReadOnlyList<JobFinding> findings) => new(JobJson.Write(cursor), done)
     {
         Total = total,
         Counts = [("warmed", counts.Taken), ("ignored", counts.Ignored), ("deleted", counts.Discarded)],
+        Findings = findings,
     };
 
     private static async Task<bool> IsWantedAsync(

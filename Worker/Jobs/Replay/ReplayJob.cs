@@ -56,7 +56,7 @@ internal sealed class ReplayJob(ICheckpointArchive archive, ICheckpointBus bus, 
         var total = context.Cursor is null ? await source.CountAsync(arguments, cancellationToken) : null;
 
         // What is saved meanwhile goes its own way.
-        var bounded = arguments with { SavedBefore = arguments.SavedBefore is { } before && before < context.CreatedAt ? before : context.CreatedAt };
+        var bounded = arguments with { SavedBefore = context.Bound(arguments.SavedBefore) };
         var scan = new SourceScan(source, bounded, includeState: !isEvents);
         await using var channel = isEvents ? null : await sender.OpenAsync(arguments.To!, cancellationToken);
         await foreach (var batch in scan.ReadAsync(JobJson.Read<ScanCursor>(context.Cursor), context.BatchSize, cancellationToken))
@@ -65,7 +65,7 @@ internal sealed class ReplayJob(ICheckpointArchive archive, ICheckpointBus bus, 
             await Task.WhenAll(batch.Items.Chunk(MaxMessageItems).Select(part => channel is null
                 ? bus.Publish(EventPublisher.EventsOf([.. part.Select(CommitPlan.ChangeOf)]), cancellationToken)
                 : channel.SendAsync(CommandsOf(part), cancellationToken)));
-            yield return new JobStep(JobJson.Write(batch.Cursor), batch.Items.Count) { Total = total, Counts = [("sent", batch.Items.Count)] };
+            yield return new JobStep(JobJson.Write(batch.Cursor), batch.Items.Count) { Total = total, Counts = [("sent", batch.Items.Count)], Findings = batch.Problems };
         }
     }
 

@@ -18,6 +18,9 @@ internal interface ICheckpointSource : IAsyncDisposable
     /// <summary>One checkpoint; null when there is none.</summary>
     Task<Checkpoint?> LoadAsync(CheckpointKey key, CancellationToken cancellationToken);
 
+    /// <summary>Whether it holds a save or a deletion of a checkpoint that is on its way to the archive.</summary>
+    Task<bool> IsUnderWayAsync(CheckpointKey key, CancellationToken cancellationToken);
+
     /// <summary>Tombstones of the executions of a prefix, by key, from behind one; none where the source has no list of them.</summary>
     Task<IReadOnlyList<Tombstone>> FindTombstonesAsync(string prefix, Tombstone? after, int limit, CancellationToken cancellationToken);
 

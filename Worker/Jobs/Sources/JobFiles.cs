@@ -9,7 +9,8 @@ internal sealed class JobFiles(IOptions<JobOptions> jobs, IOptions<WorkerOptions
     private static ReadOnlySpan<byte> GzipMagic => [0x1F, 0x8B];
 
     /// <summary>The folder.</summary>
-    public string Folder { get; } = Path.GetFullPath(jobs.Value.Path ?? Path.Combine(worker.Value.DataPath, "jobs"));
+    public string Folder { get; } =
+        Path.TrimEndingDirectorySeparator(Path.GetFullPath(jobs.Value.Path ?? Path.Combine(worker.Value.DataPath, "jobs")));
 
     /// <summary>The full path of a file in the folder.</summary>
     /// <param name="path">Relative to it.</param>

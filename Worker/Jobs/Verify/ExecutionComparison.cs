@@ -1,3 +1,5 @@
+using System.Buffers;
+using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text.Json;
 using AsyncCheckpoints.Contracts;
@@ -6,15 +8,26 @@ using AsyncCheckpoints.Worker.Storage;
 
 namespace AsyncCheckpoints.Worker.Jobs.Verify;
 
-/// <summary>Compares one execution.</summary>
+/// <summary>
+/// Compares one execution. What differs is looked at again before it is a finding: a save or deletion that is on its way
+/// from the cache to the archive is none, and while repairs of the cache wait in the outbox, it is given time.
+/// </summary>
 /// <param name="left">This archive.</param>
 /// <param name="right">The other side, if any.</param>
+/// <param name="archive">This archive itself, for its outbox.</param>
 /// <param name="hashes">What this archive stored beside its states.</param>
 /// <param name="below">Only sequences below this count.</param>
-internal sealed class ExecutionComparison(ICheckpointSource left, ICheckpointSource? right, IJobStore hashes, long below)
+/// <param name="time">The clock of its pauses.</param>
+internal sealed class ExecutionComparison(
+    ICheckpointSource left, ICheckpointSource? right, ICheckpointArchive archive, IJobStore hashes, long below, TimeProvider time)
 {
     private const int PageSize = 500;
     private const long MaxBytes = 8 * 1024 * 1024;
+    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(2);
+
+    // For all executions together: where much differs, or the outbox never empties, the job goes on all the same.
+    private TimeSpan _patience = TimeSpan.FromSeconds(30);
 
     /// <summary>What came of one execution.</summary>
     /// <param name="Checked">Checkpoints of this archive whose checksum was computed.</param>
@@ -35,71 +48,135 @@ internal sealed class ExecutionComparison(ICheckpointSource left, ICheckpointSou
         }
 
         var theirs = await ReadAsync(right, execution, findings, checkStored: false, cancellationToken);
-        foreach (var key in Missing(theirs, mine, isPartial: false))
-        {
-            // A second look: it may have been on its way, or deleted in between.
-            if (await left.LoadAsync(key, cancellationToken) is null && await right.LoadAsync(key, cancellationToken) is { } found && found.Sequence < below)
-            {
-                findings.Add(new JobFinding("missing", $"{key}", $"The archive lacks it; its sequence is {found.Sequence}."));
-            }
-        }
-
-        foreach (var key in Missing(mine, theirs, right.IsPartial))
-        {
-            if (await right.LoadAsync(key, cancellationToken) is null && await left.LoadAsync(key, cancellationToken) is { } found && found.Sequence < below)
-            {
-                findings.Add(new JobFinding("missing-there", $"{key}", $"Only the archive has it; its sequence is {found.Sequence}."));
-            }
-        }
-
         var common = mine.Keys.Where(theirs.ContainsKey).ToList();
         var misplaced = Misplaced(common, mine, theirs);
-        foreach (var key in common.Where(key => misplaced.Contains(key) || Differs(mine[key], theirs[key]) is not null))
+        List<Suspect> suspects =
+        [
+            .. theirs.Keys.Where(key => !mine.ContainsKey(key)).Select(key => new Suspect(key, false)),
+            .. (await MissingThereAsync(right, mine, theirs, cancellationToken)).Select(key => new Suspect(key, false)),
+            .. common.Where(key => misplaced.Contains(key) || !mine[key].Equals(theirs[key])).Select(key => new Suspect(key, misplaced.Contains(key))),
+        ];
+        if (suspects.Count > 0)
         {
-            if (await left.LoadAsync(key, cancellationToken) is { } a && await right.LoadAsync(key, cancellationToken) is { } b
-                && a.Sequence == mine[key].Sequence && b.Sequence == theirs[key].Sequence)
-            {
-                AddDifferences(key, Entry.Of(a), Entry.Of(b), misplaced.Contains(key), findings);
-            }
+            var isUnreadableKnown = findings.Exists(finding => finding.Kind == "unreadable");
+            findings.AddRange(await LookAgainAsync(right, suspects, isUnreadableKnown, cancellationToken));
         }
 
         return new Result(mine.Count, common.Count, findings);
     }
 
-    private static void AddDifferences(CheckpointKey key, Entry mine, Entry theirs, bool isMisplaced, List<JobFinding> findings)
+    private async Task<List<JobFinding>> LookAgainAsync(
+        ICheckpointSource other, List<Suspect> suspects, bool isUnreadableKnown, CancellationToken cancellationToken)
     {
-        if (!mine.Hash.AsSpan().SequenceEqual(theirs.Hash))
+        for (var pause = FirstPause; ; pause = pause * 2 < LongestPause ? pause * 2 : LongestPause)
         {
-            findings.Add(new JobFinding(
-                "state", $"{key}", $"The states differ: SHA-256 {Convert.ToHexStringLower(mine.Hash)} here, {Convert.ToHexStringLower(theirs.Hash)} there."));
+            var isLast = !other.IsPartial || _patience <= TimeSpan.Zero || (await archive.GetOutboxStatsAsync(cancellationToken)).Pending == 0;
+            var (findings, remaining) = (new List<JobFinding>(), new List<Suspect>());
+            foreach (var suspect in suspects)
+            {
+                var count = findings.Count;
+                try
+                {
+                    findings.AddRange(await LookAgainAsync(other, suspect, cancellationToken));
+                }
+                catch (CheckpointFormatException e)
+                {
+                    // Mostly it is what reading the execution has reported already.
+                    findings.AddRange(isUnreadableKnown ? [] : [new JobFinding("unreadable", $"{suspect.Key}", e.Message)]);
+                }
+
+                remaining.AddRange(findings.Count > count ? [suspect] : []);
+            }
+
+            if (isLast || remaining.Count == 0)
+            {
+                return findings;
+            }
+
+            await Task.Delay(pause, time, cancellationToken);
+            _patience -= pause;
+            suspects = remaining;
+        }
+    }
+
+    private async Task<IReadOnlyList<JobFinding>> LookAgainAsync(ICheckpointSource other, Suspect suspect, CancellationToken cancellationToken)
+    {
+        // In this order: what is settled is in the archive.
+        var key = suspect.Key;
+        if (await other.IsUnderWayAsync(key, cancellationToken))
+        {
+            return [];
+        }
+
+        var mine = await left.LoadAsync(key, cancellationToken);
+        var theirs = await other.LoadAsync(key, cancellationToken);
+        return mine?.Sequence >= below || theirs?.Sequence >= below ? [] : (mine, theirs) switch
+        {
+            (null, null) => [],
+            (null, { } only) => [new JobFinding("missing", $"{key}", $"The archive lacks it; its sequence is {only.Sequence}.")],
+            ({ } only, null) => [new JobFinding("missing-there", $"{key}", $"Only the archive has it; its sequence is {only.Sequence}.")],
+            ({ } a, { } b) => [.. Differences(a, b, suspect.IsMisplaced)],
+        };
+    }
+
+    private static IEnumerable<JobFinding> Differences(Checkpoint mine, Checkpoint theirs, bool isMisplaced)
+    {
+        if (!mine.State.Span.SequenceEqual(theirs.State.Span))
+        {
+            yield return new JobFinding(
+                "state", $"{mine.Key}", $"The states differ: SHA-256 {HashOf(mine)} here, {HashOf(theirs)} there.");
         }
 
         if (mine.Sequence != theirs.Sequence)
         {
-            findings.Add(new JobFinding(
+            yield return new JobFinding(
                 isMisplaced ? "order" : "sequence",
-                $"{key}",
-                $"{(isMisplaced ? "Its place in the order differs" : "Its sequence differs")}: {mine.Sequence} here, {theirs.Sequence} there."));
+                $"{mine.Key}",
+                $"{(isMisplaced ? "Its place in the order differs" : "Its sequence differs")}: {mine.Sequence} here, {theirs.Sequence} there.");
         }
 
-        if (!mine.FieldsEqual(theirs))
+        if (!FieldsEqual(mine, theirs))
         {
-            findings.Add(new JobFinding("fields", $"{key}", "Parent, node, version, content type, time of creation or metadata differ."));
+            yield return new JobFinding("fields", $"{mine.Key}", "Parent, node, version, content type, time of creation or metadata differ.");
         }
+
+        static string HashOf(Checkpoint checkpoint) => Convert.ToHexStringLower(SHA256.HashData(checkpoint.State.Span));
     }
 
-    private static string? Differs(Entry mine, Entry theirs) =>
-        mine.Sequence != theirs.Sequence || !mine.Hash.AsSpan().SequenceEqual(theirs.Hash) || !mine.FieldsEqual(theirs) ? "" : null;
+    private static bool FieldsEqual(Checkpoint a, Checkpoint b) =>
+        a.ParentId == b.ParentId && a.NodeName == b.NodeName && a.Version == b.Version && a.ContentType == b.ContentType && a.CreatedAt == b.CreatedAt
+        && (a.Metadata is { } mine ? b.Metadata is { } theirs && JsonElement.DeepEquals(mine, theirs) : b.Metadata is null);
 
-    // A side that holds only the newest part of each stream may lack what is older than all that it has of it.
-    private static List<CheckpointKey> Missing(Dictionary<CheckpointKey, Entry> from, Dictionary<CheckpointKey, Entry> other, bool isPartial)
+    /// <summary>
+    /// What the other side lacks. One that holds only the newest part of each stream may lack what is older than all that
+    /// it has of it, apart from what it keeps because it is not archived yet.
+    /// </summary>
+    private static async Task<IReadOnlyList<CheckpointKey>> MissingThereAsync(
+        ICheckpointSource other, Dictionary<CheckpointKey, Entry> mine, Dictionary<CheckpointKey, Entry> theirs, CancellationToken cancellationToken)
     {
-        var oldest = other.GroupBy(pair => pair.Key.Namespace).ToDictionary(group => group.Key, group => group.Min(pair => pair.Value.Sequence));
-        return
-        [
-            .. from.Where(pair => !other.ContainsKey(pair.Key)
-                && (!isPartial || (oldest.TryGetValue(pair.Key.Namespace, out var first) && pair.Value.Sequence > first))).Select(pair => pair.Key),
-        ];
+        var missing = mine.Keys.Where(key => !theirs.ContainsKey(key)).ToList();
+        if (!other.IsPartial)
+        {
+            return missing;
+        }
+
+        var found = new List<CheckpointKey>();
+        foreach (var stream in missing.GroupBy(key => key.Namespace))
+        {
+            var oldest = long.MaxValue;
+            foreach (var (key, entry) in theirs.Where(pair => pair.Key.Namespace == stream.Key).OrderBy(pair => pair.Value.Sequence))
+            {
+                if (!await other.IsUnderWayAsync(key, cancellationToken))
+                {
+                    oldest = entry.Sequence;
+                    break;
+                }
+            }
+
+            found.AddRange(stream.Where(key => mine[key].Sequence > oldest));
+        }
+
+        return found;
     }
 
     // Of those that both have: whose rank in their namespace is another one there.
@@ -130,14 +207,16 @@ internal sealed class ExecutionComparison(ICheckpointSource left, ICheckpointSou
             var query = new CheckpointQuery { ExecutionId = execution, Namespace = null, OldestFirst = true, BeforeSequence = below, Limit = PageSize };
             page = await source.FindAsync(query, after, MaxBytes, cancellationToken);
             findings.AddRange(page.Problems);
+            var states = new Dictionary<(CheckpointKey, long), byte[]>();
             foreach (var checkpoint in page.Items)
             {
-                entries[checkpoint.Key] = Entry.Of(checkpoint);
+                var state = states[(checkpoint.Key, checkpoint.Sequence)] = SHA256.HashData(checkpoint.State.Span);
+                entries[checkpoint.Key] = Entry.Of(checkpoint, state);
             }
 
             if (checkStored && page.Items.Count > 0)
             {
-                await CheckStoredAsync(execution, page.Items, entries, findings, cancellationToken);
+                await CheckStoredAsync(execution, page.Items, states, findings, cancellationToken);
             }
 
             after = page.Last;
@@ -147,25 +226,78 @@ internal sealed class ExecutionComparison(ICheckpointSource left, ICheckpointSou
     }
 
     private async Task CheckStoredAsync(
-        string execution, IReadOnlyList<Checkpoint> items, Dictionary<CheckpointKey, Entry> entries, List<JobFinding> findings, CancellationToken cancellationToken)
+        string execution,
+        IReadOnlyList<Checkpoint> items,
+        Dictionary<(CheckpointKey Key, long Sequence), byte[]> states,
+        List<JobFinding> findings,
+        CancellationToken cancellationToken)
     {
         foreach (var stored in await hashes.ListHashesAsync(execution, new SequenceRange(items[0].Sequence, items[^1].Sequence), cancellationToken))
         {
             var key = new CheckpointKey(execution, stored.Namespace, stored.Id);
-            if (entries.TryGetValue(key, out var entry) && entry.Sequence == stored.Sequence && !entry.Hash.AsSpan().SequenceEqual(stored.StateSha256.Span))
+            if (states.TryGetValue((key, stored.Sequence), out var state) && !state.AsSpan().SequenceEqual(stored.StateSha256.Span))
             {
-                findings.Add(new JobFinding("damaged", $"{key}", $"The state is not what was archived: its SHA-256 is {Convert.ToHexStringLower(entry.Hash)}."));
+                findings.Add(new JobFinding("damaged", $"{key}", $"The state is not what was archived: its SHA-256 is {Convert.ToHexStringLower(state)}."));
             }
         }
     }
 
-    private sealed record Entry(long Sequence, byte[] Hash, string? ParentId, string NodeName, long Version, string ContentType, DateTimeOffset CreatedAt, JsonElement? Metadata)
-    {
-        public static Entry Of(Checkpoint c) =>
-            new(c.Sequence, SHA256.HashData(c.State.Span), c.ParentId, c.NodeName, c.Version, c.ContentType, c.CreatedAt, c.Metadata);
+    private readonly record struct Suspect(CheckpointKey Key, bool IsMisplaced);
 
-        public bool FieldsEqual(Entry other) =>
-            ParentId == other.ParentId && NodeName == other.NodeName && Version == other.Version && ContentType == other.ContentType && CreatedAt == other.CreatedAt
-            && (Metadata is { } mine ? other.Metadata is { } theirs && JsonElement.DeepEquals(mine, theirs) : other.Metadata is null);
+    /// <summary>What is kept of a checkpoint while its execution is compared, of all of which there may be many.</summary>
+    private readonly record struct Entry(long Sequence, UInt128 High, UInt128 Low)
+    {
+        public static Entry Of(Checkpoint checkpoint, byte[] stateHash)
+        {
+            var buffer = new ArrayBufferWriter<byte>();
+            using (var writer = new Utf8JsonWriter(buffer))
+            {
+                writer.WriteStartArray();
+                writer.WriteBase64StringValue(stateHash);
+                writer.WriteStringValue(checkpoint.ParentId);
+                writer.WriteStringValue(checkpoint.NodeName);
+                writer.WriteNumberValue(checkpoint.Version);
+                writer.WriteStringValue(checkpoint.ContentType);
+                writer.WriteNumberValue(checkpoint.CreatedAt.UtcTicks);
+                WriteSorted(writer, checkpoint.Metadata ?? default);
+                writer.WriteEndArray();
+            }
+
+            var hash = SHA256.HashData(buffer.WrittenSpan);
+            return new Entry(checkpoint.Sequence, BinaryPrimitives.ReadUInt128BigEndian(hash), BinaryPrimitives.ReadUInt128BigEndian(hash.AsSpan(16)));
+        }
+
+        // PostgreSQL does not keep the order of members. Other ways to write the same (1.0, 1) get a second look.
+        private static void WriteSorted(Utf8JsonWriter writer, JsonElement value)
+        {
+            switch (value.ValueKind)
+            {
+                case JsonValueKind.Undefined:
+                    writer.WriteNullValue();
+                    break;
+                case JsonValueKind.Object:
+                    writer.WriteStartObject();
+                    foreach (var member in value.EnumerateObject().OrderBy(member => member.Name, StringComparer.Ordinal))
+                    {
+                        writer.WritePropertyName(member.Name);
+                        WriteSorted(writer, member.Value);
+                    }
+
+                    writer.WriteEndObject();
+                    break;
+                case JsonValueKind.Array:
+                    writer.WriteStartArray();
+                    foreach (var item in value.EnumerateArray())
+                    {
+                        WriteSorted(writer, item);
+                    }
+
+                    writer.WriteEndArray();
+                    break;
+                default:
+                    value.WriteTo(writer);
+                    break;
+            }
+        }
     }
 }

@@ -8,10 +8,10 @@ namespace AsyncCheckpoints.Worker.Jobs.Verify;
 
 /// <summary>
 /// Compares the archive with its own checksums, and with the cache or another archive: which checkpoints there are, their
-/// order, the SHA-256 of every state, the other fields. What was saved after the job was added does not count, and what
-/// differs is looked at a second time, so saves and deletions may go on. It changes nothing.
+/// order, the SHA-256 of every state, the other fields. What was saved after the job was added (or an earlier moment) does
+/// not count, and what differs is looked at again, so saves and deletions may go on. It changes nothing.
 /// </summary>
-internal sealed class VerifyJob(ICheckpointArchive archive, IJobStore hashes, SourceFactory sources) : IJobKind
+internal sealed class VerifyJob(ICheckpointArchive archive, IJobStore hashes, SourceFactory sources, TimeProvider time) : IJobKind
 {
     public string Kind => "verify";
 
@@ -19,9 +19,9 @@ internal sealed class VerifyJob(ICheckpointArchive archive, IJobStore hashes, So
     {
         var parsed = JobJson.Arguments<VerifyArguments>(arguments);
         parsed.Validate();
-        if (parsed.HasInnerFilter())
+        if ((parsed with { SavedBefore = null }).HasInnerFilter())
         {
-            throw new ArgumentException("Whole executions are compared; execution and executionPrefix are allowed.", nameof(arguments));
+            throw new ArgumentException("Whole executions are compared; execution, executionPrefix and savedBefore are allowed.", nameof(arguments));
         }
 
         if (parsed.Against is { } name)
@@ -37,7 +37,7 @@ internal sealed class VerifyJob(ICheckpointArchive archive, IJobStore hashes, So
         await using var left = new ArchiveSource(archive, isOwned: false);
         await using var right = arguments.Against is { } name ? sources.Open(name) : null;
         var total = context.Cursor is null ? await left.CountAsync(arguments, cancellationToken) : null;
-        var comparison = new ExecutionComparison(left, right, hashes, CheckpointCodec.ToMicroseconds(context.CreatedAt));
+        var comparison = new ExecutionComparison(left, right, archive, hashes, CheckpointCodec.ToMicroseconds(context.Bound(arguments.SavedBefore)), time);
         var (done, counts, findings, executions, last) = (0, new Dictionary<string, long>(), new List<JobFinding>(), 0, context.Cursor);
         await foreach (var execution in SourceScan.ExecutionsOfBothAsync(left, right, arguments, context.Cursor, cancellationToken))
         {
