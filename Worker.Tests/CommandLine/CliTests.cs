@@ -160,6 +160,24 @@ public sealed class CliTests(CliHost host) : IClassFixture<CliHost>
         (await CliProcess.RunAsync("import", file, "--url", Url)).Error.ShouldBe("imported 2 checkpoints\n");
     }
 
+    [Theory]
+    [InlineData("new.jsonl", null)]
+    [InlineData("emptied.jsonl", "")]
+    [InlineData("old.jsonl", "the last good one")]
+    [InlineData("old.jsonl.gz", "the last good one")]
+    public async Task Export_ToAFile_IsWhatImportTakes(string name, string? before)
+    {
+        var file = Path.Combine(Directory.CreateDirectory(Path.Combine(host.Worker.Folder, Guid.NewGuid().ToString("N"))).FullName, name);
+        if (before is not null)
+        {
+            await File.WriteAllTextAsync(file, before);
+        }
+
+        (await RunAsync("export", file, "--execution", "demo")).ShouldBe("");
+        Directory.GetFiles(Path.GetDirectoryName(file)!).ShouldBe([file]);
+        (await CliProcess.RunAsync("import", file, "--url", Url)).ShouldBe(new CliProcess.Result(0, "", "imported 2 checkpoints\n"));
+    }
+
     [Fact]
     public async Task Jobs_DetachedListedWatchedCancelled()
     {

@@ -25,9 +25,11 @@ internal static class TransferVerbs
             var count = 0L;
             await OutputFile.WriteAsync(target, async stream =>
             {
-                await using var output = target?.Name.EndsWith(".gz", StringComparison.OrdinalIgnoreCase) is true
+                // The file is its owner's to close.
+                await using var gzip = target?.Name.EndsWith(".gz", StringComparison.OrdinalIgnoreCase) is true
                     ? new GZipStream(stream, CompressionLevel.Fastest, leaveOpen: true)
-                    : stream;
+                    : null;
+                var output = gzip ?? stream;
                 await foreach (var id in ExecutionsAsync(worker, result.GetValue(execution), result.GetValue(prefix), cancellationToken))
                 {
                     var path = $"{WorkerClient.PathOf(id)}/checkpoints?allNamespaces=true&order=oldest&includeState=true";
