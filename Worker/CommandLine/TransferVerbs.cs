@@ -1,9 +1,9 @@
 using System.CommandLine;
 using System.Globalization;
 using System.IO.Compression;
-using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
+using AsyncCheckpoints.Worker.Http;
 
 namespace AsyncCheckpoints.Worker.CommandLine;
 
@@ -38,6 +38,11 @@ internal static class TransferVerbs
                         await output.WriteAsync(Encoding.UTF8.GetBytes(item.GetRawText() + "\n"), cancellationToken);
                         count++;
                     }
+                }
+
+                if (gzip is not null && count == 0)
+                {
+                    await stream.WriteAsync(EmptyGzip.Bytes, cancellationToken);
                 }
             });
 
@@ -100,7 +105,8 @@ internal static class TransferVerbs
             Add("createdAt", item.TryGetProperty("createdAt", out var time) ? time.GetDateTimeOffset().UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture) : null);
             using var request = new HttpRequestMessage(HttpMethod.Put, "");
             request.Content = new ByteArrayContent(item.GetProperty("state").GetBytesFromBase64());
-            request.Content.Headers.ContentType = MediaTypeHeaderValue.Parse(Text("contentType") ?? "application/octet-stream");
+            // Not parsed: any text is a content type here, and it is kept as it is.
+            request.Content.Headers.TryAddWithoutValidation("Content-Type", Text("contentType") ?? "application/octet-stream");
             if (item.TryGetProperty("metadata", out var metadata) && metadata.ValueKind != JsonValueKind.Null)
             {
                 request.Headers.Add("Checkpoint-Metadata", JsonSerializer.Serialize(metadata));
