@@ -178,6 +178,30 @@ public sealed class CliTests(CliHost host) : IClassFixture<CliHost>
         (await CliProcess.RunAsync("import", file, "--url", Url)).ShouldBe(new CliProcess.Result(0, "", "imported 2 checkpoints\n"));
     }
 
+    [Theory]
+    [InlineData("msgpack")]
+    [InlineData("text/plain;charset=utf-8")]
+    [InlineData("größe, in Bytes; b=")]
+    public async Task Import_OverTheOriginal_ChangesNothing(string contentType)
+    {
+        var execution = $"types-{Guid.NewGuid():N}";
+        var line = $$"""{"executionId":"{{execution}}","id":"a","contentType":"{{contentType}}","state":"AAEC","createdAt":"2026-01-02T03:04:05Z"}""";
+        (await CliProcess.RunAsync(["import", "--url", Url], null, line)).Error.ShouldBe("imported 1 checkpoints\n");
+        var exported = await RunAsync("export", "--execution", execution);
+        JsonElement.Parse(exported).GetProperty("contentType").GetString().ShouldBe(contentType);
+        (await CliProcess.RunAsync(["import", "--url", Url], null, exported)).Error.ShouldBe("imported 1 checkpoints\n");
+        (await RunAsync("export", "--execution", execution)).ShouldBe(exported);
+    }
+
+    [Fact]
+    public async Task Export_OfNothing_IsAGzipFile()
+    {
+        var file = Path.Combine(host.Worker.Folder, "none.jsonl.gz");
+        (await CliProcess.RunAsync("export", file, "--prefix", "nobody", "--url", Url)).Error.ShouldBe("exported 0 checkpoints\n");
+        await GzipTool.ShouldBeEmptyAsync(await File.ReadAllBytesAsync(file));
+        (await CliProcess.RunAsync("import", file, "--url", Url)).Error.ShouldBe("imported 0 checkpoints\n");
+    }
+
     [Fact]
     public async Task Jobs_DetachedListedWatchedCancelled()
     {
@@ -188,18 +212,20 @@ public sealed class CliTests(CliHost host) : IClassFixture<CliHost>
         (await RunAsync("jobs", "show", job)).ShouldContain("\tverify\t");
     }
 
-    [Fact]
-    public async Task Interrupted_Job_IsCancelledToo()
+    [Theory]
+    [InlineData("INT", "e-0000")]
+    [InlineData("TERM", "e-00000")]
+    public async Task Interrupted_Job_IsCancelledToo(string signal, string prefix)
     {
         using var interrupt = new CancellationTokenSource();
-        var running = CliProcess.RunAsync(["verify", "--rate", "1", "--prefix", "e-0000", "--url", Url], null, null, interrupt.Token);
+        var running = CliProcess.RunAsync(["verify", "--rate", "1", "--prefix", prefix, "--url", Url], null, null, signal, null, interrupt.Token);
         string? id = null;
         await Pipeline.Deployment.UntilAsync(
             async () =>
             {
                 var jobs = await host.Worker.Http.GetFromJsonAsync<JsonElement>("/jobs?limit=1000");
                 id = jobs.GetProperty("items").EnumerateArray()
-                    .Where(item => item.GetProperty("arguments").GetRawText().Contains("e-0000\"", StringComparison.Ordinal))
+                    .Where(item => item.GetProperty("arguments").GetRawText().Contains($"{prefix}\"", StringComparison.Ordinal))
                     .Select(item => item.GetProperty("id").GetString()).FirstOrDefault();
                 return id is not null;
             },
@@ -207,6 +233,26 @@ public sealed class CliTests(CliHost host) : IClassFixture<CliHost>
         await interrupt.CancelAsync();
         (await running).ExitCode.ShouldBe(130);
         (await host.Worker.WaitAsync(id!)).GetProperty("state").GetString().ShouldBe("cancelled");
+    }
+
+    [Fact]
+    public async Task Watch_WorkerAwayForAMoment_GoesOn()
+    {
+        await using var proxy = Servers.TcpProxy.Start(host.Worker.Http.BaseAddress!.Port);
+        var id = await host.Worker.PostAsync("verify", new { executionPrefix = "e-" }, 1);
+        var begun = new TaskCompletionSource();
+        var watching = CliProcess.RunAsync(["jobs", "watch", id, "--url", $"http://127.0.0.1:{proxy.Port}"], null, onError: _ => begun.TrySetResult());
+        await begun.Task;
+        await proxy.CutAsync();
+        (await host.Worker.Http.PostAsync($"/jobs/{id}/cancel", null)).EnsureSuccessStatusCode();
+        await host.Worker.WaitAsync(id);
+
+        // Some polls long.
+        await Task.Delay(TimeSpan.FromSeconds(1));
+        watching.IsCompleted.ShouldBeFalse();
+        proxy.Restore();
+        var result = await watching;
+        (result.ExitCode, result.Output.Contains("\tcancelled\t", StringComparison.Ordinal)).ShouldBe((130, true), result.Error);
     }
 
     [Fact]
@@ -253,6 +299,11 @@ public sealed class CliTests(CliHost host) : IClassFixture<CliHost>
     [InlineData(2, "nothing")]
     [InlineData(2, "get", "demo")]
     [InlineData(2, "list", "--no-such-option")]
+    [InlineData(2, "--json", "list")]
+    [InlineData(2, "--json", "doctor")]
+    [InlineData(2, "--url", "http://127.0.0.1:9", "jobs", "list")]
+    [InlineData(2, "--Worker:DataPath=list", "list")]
+    [InlineData(1, "--Worker:Writers", "list")]
     [InlineData(3, "get", "demo", "none")]
     [InlineData(3, "jobs", "show", "none")]
     [InlineData(1, "replay", "nowhere")]
