@@ -332,6 +332,25 @@ public sealed class CliTests(CliHost host) : IClassFixture<CliHost>
         (await CliProcess.RunAsync("migrate", "--json", $"--Worker:DataPath={folder}")).Output.ShouldBe("{\"archive\":\"sqlite\",\"applied\":0}\n");
     }
 
+    [Fact]
+    public async Task Migrate_SettingsOfTheEnvironment_AreThoseOfServe()
+    {
+        var environment = $"T{Guid.NewGuid():N}";
+        var folder = Directory.CreateDirectory(Path.Combine(host.Worker.Folder, environment)).FullName;
+        var settings = Path.Combine(AppContext.BaseDirectory, $"appsettings.{environment}.json");
+        try
+        {
+            await File.WriteAllTextAsync(settings, JsonSerializer.Serialize(new { Worker = new { DataPath = folder } }));
+            var migrated = await CliProcess.RunAsync(["migrate"], new Dictionary<string, string?> { ["DOTNET_ENVIRONMENT"] = environment });
+            migrated.ExitCode.ShouldBe(0, migrated.Error);
+            File.Exists(Path.Combine(folder, "checkpoints.db")).ShouldBeTrue(migrated.Output);
+        }
+        finally
+        {
+            File.Delete(settings);
+        }
+    }
+
     private static string Masked(string text) => Regex.Replace(text, "[0-9]{16}", "<n>");
 
     private Task<string> RunAsync(params string[] arguments) => RunAsync(0, arguments);
