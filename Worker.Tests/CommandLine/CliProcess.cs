@@ -11,6 +11,20 @@ internal static class CliProcess
 
     public static Task<Result> RunAsync(params string[] arguments) => RunAsync(arguments, null);
 
+    /// <summary>Runs it on a pseudo-terminal, whose output has both of its outputs.</summary>
+    /// <param name="arguments">The verb, and what follows; without blanks.</param>
+    public static async Task<Result> RunOnTerminalAsync(params string[] arguments)
+    {
+        var command = $"dotnet {Path.Combine(AppContext.BaseDirectory, "AsyncCheckpoints.Worker.dll")} {string.Join(' ', arguments)}";
+        var start = new ProcessStartInfo("script", ["-qec", command, "/dev/null"]) { RedirectStandardInput = true, RedirectStandardOutput = true };
+        start.Environment["TERM"] = "xterm";
+        using var process = Process.Start(start)!;
+        using var timeout = new CancellationTokenSource(Pipeline.Deployment.Patience);
+        var output = await process.StandardOutput.ReadToEndAsync(timeout.Token);
+        await process.WaitForExitAsync(timeout.Token);
+        return new Result(process.ExitCode, output, "");
+    }
+
     /// <summary>Runs it.</summary>
     /// <param name="arguments">The verb, and what follows.</param>
     /// <param name="environment">Settings.</param>

@@ -288,6 +288,30 @@ public sealed class CliTests(CliHost host) : IClassFixture<CliHost>
     }
 
     [Fact]
+    public async Task Replay_Namespace_TakesOnlyThat() =>
+        (await RunAsync("replay", "events", "--execution", "e-000000", "--namespace", "sub")).ShouldContain("\treplay\tcompleted\t10/");
+
+    [Theory]
+    [InlineData("retry")]
+    [InlineData("discard")]
+    public async Task DeadLetters_OfAnExecution_AreAskedForSo(string verb)
+    {
+        var job = JsonElement.Parse(await RunAsync("dead-letters", verb, "--execution", "nobody", "--json"));
+        job.GetProperty("arguments").GetProperty("execution").GetString().ShouldBe("nobody");
+        job.GetProperty("state").GetString().ShouldBe("completed");
+    }
+
+    [Fact]
+    public async Task Job_OnATerminal_ShowsABar()
+    {
+        var result = await CliProcess.RunOnTerminalAsync("verify", "--prefix", "e-", "--url", Url);
+        result.ExitCode.ShouldBe(0, result.Output);
+        result.Output.ShouldContain("100%");
+        result.Output.ShouldMatch("\\sverify\\s+completed\\s+100/100\\s");
+        result.Output.ShouldNotContain("verify running");
+    }
+
+    [Fact]
     public async Task DeadLetters_None_ListsNothing()
     {
         (await RunAsync("dead-letters", "list")).ShouldBe("");
