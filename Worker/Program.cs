@@ -5,8 +5,7 @@ using AsyncCheckpoints.Worker.Http;
 
 return await CheckpointsCommand.RunAsync(args, async settings =>
 {
-    // Settings lie beside the program; data go where it is started.
-    var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = settings, ContentRootPath = AppContext.BaseDirectory });
+    var builder = WorkerSettings.CreateBuilder(settings);
     builder.Services
         .AddCheckpointWorker(builder.Configuration)
         .AddCheckpointApi()

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text;
 using AsyncCheckpoints.Tests.Servers;
 
 namespace AsyncCheckpoints.Tests.CommandLine;
@@ -10,7 +11,34 @@ internal static class CliProcess
 
     public static Task<Result> RunAsync(params string[] arguments) => RunAsync(arguments, null);
 
-    public static async Task<Result> RunAsync(string[] arguments, IReadOnlyDictionary<string, string?>? environment, string? input = null, CancellationToken interrupt = default)
+    /// <summary>Runs it on a pseudo-terminal, whose output has both of its outputs.</summary>
+    /// <param name="arguments">The verb, and what follows; without blanks.</param>
+    public static async Task<Result> RunOnTerminalAsync(params string[] arguments)
+    {
+        var command = $"dotnet {Path.Combine(AppContext.BaseDirectory, "AsyncCheckpoints.Worker.dll")} {string.Join(' ', arguments)}";
+        var start = new ProcessStartInfo("script", ["-qec", command, "/dev/null"]) { RedirectStandardInput = true, RedirectStandardOutput = true };
+        start.Environment["TERM"] = "xterm";
+        using var process = Process.Start(start)!;
+        using var timeout = new CancellationTokenSource(Pipeline.Deployment.Patience);
+        var output = await process.StandardOutput.ReadToEndAsync(timeout.Token);
+        await process.WaitForExitAsync(timeout.Token);
+        return new Result(process.ExitCode, output, "");
+    }
+
+    /// <summary>Runs it.</summary>
+    /// <param name="arguments">The verb, and what follows.</param>
+    /// <param name="environment">Settings.</param>
+    /// <param name="input">Its standard input.</param>
+    /// <param name="signal">The signal: INT or TERM.</param>
+    /// <param name="onError">Told of what it writes to the standard error, while it runs.</param>
+    /// <param name="interrupt">Sends it the signal.</param>
+    public static async Task<Result> RunAsync(
+        string[] arguments,
+        IReadOnlyDictionary<string, string?>? environment,
+        string? input = null,
+        string signal = "INT",
+        Action<string>? onError = null,
+        CancellationToken interrupt = default)
     {
         var host = Environment.ProcessPath is { } path && Path.GetFileNameWithoutExtension(path) == "dotnet" ? path : "dotnet";
         string[] command = [.. ParentDeath.Wrapper, host, Path.Combine(AppContext.BaseDirectory, "AsyncCheckpoints.Worker.dll"), .. arguments];
@@ -34,11 +62,24 @@ internal static class CliProcess
         await ParentDeath.RunAsync(process.Start);
         await process.StandardInput.WriteAsync(input);
         process.StandardInput.Close();
-        using var interruption = interrupt.Register(() => Process.Start("kill", ["-INT", $"{process.Id}"]));
+        using var interruption = interrupt.Register(() => Process.Start("kill", [$"-{signal}", $"{process.Id}"]));
         using var timeout = new CancellationTokenSource(Pipeline.Deployment.Patience);
         var output = process.StandardOutput.ReadToEndAsync(timeout.Token);
-        var error = process.StandardError.ReadToEndAsync(timeout.Token);
+        var error = ReadAsync(process.StandardError, onError, timeout.Token);
         await process.WaitForExitAsync(timeout.Token);
         return new Result(process.ExitCode, await output, await error);
+    }
+
+    private static async Task<string> ReadAsync(StreamReader reader, Action<string>? onText, CancellationToken cancellationToken)
+    {
+        var all = new StringBuilder();
+        var buffer = new char[1024];
+        while (await reader.ReadAsync(buffer, cancellationToken) is > 0 and var count)
+        {
+            all.Append(buffer, 0, count);
+            onText?.Invoke(all.ToString());
+        }
+
+        return all.ToString();
     }
 }

@@ -160,6 +160,48 @@ public sealed class CliTests(CliHost host) : IClassFixture<CliHost>
         (await CliProcess.RunAsync("import", file, "--url", Url)).Error.ShouldBe("imported 2 checkpoints\n");
     }
 
+    [Theory]
+    [InlineData("new.jsonl", null)]
+    [InlineData("emptied.jsonl", "")]
+    [InlineData("old.jsonl", "the last good one")]
+    [InlineData("old.jsonl.gz", "the last good one")]
+    public async Task Export_ToAFile_IsWhatImportTakes(string name, string? before)
+    {
+        var file = Path.Combine(Directory.CreateDirectory(Path.Combine(host.Worker.Folder, Guid.NewGuid().ToString("N"))).FullName, name);
+        if (before is not null)
+        {
+            await File.WriteAllTextAsync(file, before);
+        }
+
+        (await RunAsync("export", file, "--execution", "demo")).ShouldBe("");
+        Directory.GetFiles(Path.GetDirectoryName(file)!).ShouldBe([file]);
+        (await CliProcess.RunAsync("import", file, "--url", Url)).ShouldBe(new CliProcess.Result(0, "", "imported 2 checkpoints\n"));
+    }
+
+    [Theory]
+    [InlineData("msgpack")]
+    [InlineData("text/plain;charset=utf-8")]
+    [InlineData("größe, in Bytes; b=")]
+    public async Task Import_OverTheOriginal_ChangesNothing(string contentType)
+    {
+        var execution = $"types-{Guid.NewGuid():N}";
+        var line = $$"""{"executionId":"{{execution}}","id":"a","contentType":"{{contentType}}","state":"AAEC","createdAt":"2026-01-02T03:04:05Z"}""";
+        (await CliProcess.RunAsync(["import", "--url", Url], null, line)).Error.ShouldBe("imported 1 checkpoints\n");
+        var exported = await RunAsync("export", "--execution", execution);
+        JsonElement.Parse(exported).GetProperty("contentType").GetString().ShouldBe(contentType);
+        (await CliProcess.RunAsync(["import", "--url", Url], null, exported)).Error.ShouldBe("imported 1 checkpoints\n");
+        (await RunAsync("export", "--execution", execution)).ShouldBe(exported);
+    }
+
+    [Fact]
+    public async Task Export_OfNothing_IsAGzipFile()
+    {
+        var file = Path.Combine(host.Worker.Folder, "none.jsonl.gz");
+        (await CliProcess.RunAsync("export", file, "--prefix", "nobody", "--url", Url)).Error.ShouldBe("exported 0 checkpoints\n");
+        await GzipTool.ShouldBeEmptyAsync(await File.ReadAllBytesAsync(file));
+        (await CliProcess.RunAsync("import", file, "--url", Url)).Error.ShouldBe("imported 0 checkpoints\n");
+    }
+
     [Fact]
     public async Task Jobs_DetachedListedWatchedCancelled()
     {
@@ -170,18 +212,20 @@ public sealed class CliTests(CliHost host) : IClassFixture<CliHost>
         (await RunAsync("jobs", "show", job)).ShouldContain("\tverify\t");
     }
 
-    [Fact]
-    public async Task Interrupted_Job_IsCancelledToo()
+    [Theory]
+    [InlineData("INT", "e-0000")]
+    [InlineData("TERM", "e-00000")]
+    public async Task Interrupted_Job_IsCancelledToo(string signal, string prefix)
     {
         using var interrupt = new CancellationTokenSource();
-        var running = CliProcess.RunAsync(["verify", "--rate", "1", "--prefix", "e-0000", "--url", Url], null, null, interrupt.Token);
+        var running = CliProcess.RunAsync(["verify", "--rate", "1", "--prefix", prefix, "--url", Url], null, null, signal, null, interrupt.Token);
         string? id = null;
         await Pipeline.Deployment.UntilAsync(
             async () =>
             {
                 var jobs = await host.Worker.Http.GetFromJsonAsync<JsonElement>("/jobs?limit=1000");
                 id = jobs.GetProperty("items").EnumerateArray()
-                    .Where(item => item.GetProperty("arguments").GetRawText().Contains("e-0000\"", StringComparison.Ordinal))
+                    .Where(item => item.GetProperty("arguments").GetRawText().Contains($"{prefix}\"", StringComparison.Ordinal))
                     .Select(item => item.GetProperty("id").GetString()).FirstOrDefault();
                 return id is not null;
             },
@@ -189,6 +233,26 @@ public sealed class CliTests(CliHost host) : IClassFixture<CliHost>
         await interrupt.CancelAsync();
         (await running).ExitCode.ShouldBe(130);
         (await host.Worker.WaitAsync(id!)).GetProperty("state").GetString().ShouldBe("cancelled");
+    }
+
+    [Fact]
+    public async Task Watch_WorkerAwayForAMoment_GoesOn()
+    {
+        await using var proxy = Servers.TcpProxy.Start(host.Worker.Http.BaseAddress!.Port);
+        var id = await host.Worker.PostAsync("verify", new { executionPrefix = "e-" }, 1);
+        var begun = new TaskCompletionSource();
+        var watching = CliProcess.RunAsync(["jobs", "watch", id, "--url", $"http://127.0.0.1:{proxy.Port}"], null, onError: _ => begun.TrySetResult());
+        await begun.Task;
+        await proxy.CutAsync();
+        (await host.Worker.Http.PostAsync($"/jobs/{id}/cancel", null)).EnsureSuccessStatusCode();
+        await host.Worker.WaitAsync(id);
+
+        // Some polls long.
+        await Task.Delay(TimeSpan.FromSeconds(1));
+        watching.IsCompleted.ShouldBeFalse();
+        proxy.Restore();
+        var result = await watching;
+        (result.ExitCode, result.Output.Contains("\tcancelled\t", StringComparison.Ordinal)).ShouldBe((130, true), result.Error);
     }
 
     [Fact]
@@ -224,6 +288,30 @@ public sealed class CliTests(CliHost host) : IClassFixture<CliHost>
     }
 
     [Fact]
+    public async Task Replay_Namespace_TakesOnlyThat() =>
+        (await RunAsync("replay", "events", "--execution", "e-000000", "--namespace", "sub")).ShouldContain("\treplay\tcompleted\t10/");
+
+    [Theory]
+    [InlineData("retry")]
+    [InlineData("discard")]
+    public async Task DeadLetters_OfAnExecution_AreAskedForSo(string verb)
+    {
+        var job = JsonElement.Parse(await RunAsync("dead-letters", verb, "--execution", "nobody", "--json"));
+        job.GetProperty("arguments").GetProperty("execution").GetString().ShouldBe("nobody");
+        job.GetProperty("state").GetString().ShouldBe("completed");
+    }
+
+    [Fact]
+    public async Task Job_OnATerminal_ShowsABar()
+    {
+        var result = await CliProcess.RunOnTerminalAsync("verify", "--prefix", "e-", "--url", Url);
+        result.ExitCode.ShouldBe(0, result.Output);
+        result.Output.ShouldContain("100%");
+        result.Output.ShouldMatch("\\sverify\\s+completed\\s+100/100\\s");
+        result.Output.ShouldNotContain("verify running");
+    }
+
+    [Fact]
     public async Task DeadLetters_None_ListsNothing()
     {
         (await RunAsync("dead-letters", "list")).ShouldBe("");
@@ -235,6 +323,11 @@ public sealed class CliTests(CliHost host) : IClassFixture<CliHost>
     [InlineData(2, "nothing")]
     [InlineData(2, "get", "demo")]
     [InlineData(2, "list", "--no-such-option")]
+    [InlineData(2, "--json", "list")]
+    [InlineData(2, "--json", "doctor")]
+    [InlineData(2, "--url", "http://127.0.0.1:9", "jobs", "list")]
+    [InlineData(2, "--Worker:DataPath=list", "list")]
+    [InlineData(1, "--Worker:Writers", "list")]
     [InlineData(3, "get", "demo", "none")]
     [InlineData(3, "jobs", "show", "none")]
     [InlineData(1, "replay", "nowhere")]
@@ -261,6 +354,25 @@ public sealed class CliTests(CliHost host) : IClassFixture<CliHost>
         var folder = Directory.CreateDirectory(Path.Combine(host.Worker.Folder, "migrated")).FullName;
         (await CliProcess.RunAsync("migrate", $"--Worker:DataPath={folder}")).Output.ShouldMatch("^sqlite\t[1-9]+ migrations were applied\n$");
         (await CliProcess.RunAsync("migrate", "--json", $"--Worker:DataPath={folder}")).Output.ShouldBe("{\"archive\":\"sqlite\",\"applied\":0}\n");
+    }
+
+    [Fact]
+    public async Task Migrate_SettingsOfTheEnvironment_AreThoseOfServe()
+    {
+        var environment = $"T{Guid.NewGuid():N}";
+        var folder = Directory.CreateDirectory(Path.Combine(host.Worker.Folder, environment)).FullName;
+        var settings = Path.Combine(AppContext.BaseDirectory, $"appsettings.{environment}.json");
+        try
+        {
+            await File.WriteAllTextAsync(settings, JsonSerializer.Serialize(new { Worker = new { DataPath = folder } }));
+            var migrated = await CliProcess.RunAsync(["migrate"], new Dictionary<string, string?> { ["DOTNET_ENVIRONMENT"] = environment });
+            migrated.ExitCode.ShouldBe(0, migrated.Error);
+            File.Exists(Path.Combine(folder, "checkpoints.db")).ShouldBeTrue(migrated.Output);
+        }
+        finally
+        {
+            File.Delete(settings);
+        }
     }
 
     private static string Masked(string text) => Regex.Replace(text, "[0-9]{16}", "<n>");

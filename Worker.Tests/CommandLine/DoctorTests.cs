@@ -115,6 +115,12 @@ public sealed class DoctorTests : IAsyncLifetime
     [InlineData("ConnectionStrings__Postgres", "Host=127.0.0.1;Port=9;Username=x", "postgres", "reachable")]
     [InlineData("Checkpoints__ShardCount", "0", "settings", "valid")]
     [InlineData("ConnectionStrings__RabbitMq", "", "settings", "valid")]
+    [InlineData("Worker__Http__ApiKeys__ci__Role", "read", "settings", "valid")]
+    [InlineData("Worker__Http__ApiKeys__ci__Rol", "read", "settings", "valid")]
+    [InlineData("Worker__Writers", "two", "settings", "valid")]
+    [InlineData("Otlp__SampleRatio", "2", "settings", "valid")]
+    [InlineData("ASPNETCORE_URLS", "http://0.0.0.0:8470", "settings", "valid")]
+    [InlineData("ASPNETCORE_URLS", "everywhere", "settings", "valid")]
     public async Task Setting_Wrong_IsFound(string setting, string value, string part, string check)
     {
         _settings[setting] = value;

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Json;
 using AsyncCheckpoints.Contracts;
 using AsyncCheckpoints.Tests.Jobs;
 using AsyncCheckpoints.Worker.Archiving;
@@ -105,6 +106,13 @@ public sealed class DashboardHost : IAsyncLifetime
                 Forked("text", null, "note", "first line\nsecond <b>line</b>", "text/plain"),
                 Make("forked", "bytes", null, "blob", [0, 1, 2, 0xff, 0x41], sequence++) with { ContentType = "application/octet-stream" },
             ]);
+        await CommitAsync(
+            archive,
+            Enumerable.Range(0, 2).Select(i => Make("numbered", $"n-{i}", i == 0 ? null : "n-0", "node", one, sequence++) with
+            {
+                Version = long.MaxValue - i,
+                Metadata = JsonElement.Parse($$"""{"userId":{{1234567890123456789 + i}}}"""),
+            }));
         foreach (var id in Hostile)
         {
             await CommitAsync(archive, [Make(id, id, null, id, Encoding.UTF8.GetBytes($"{{\"from\":\"{Convert.ToHexString(Encoding.UTF8.GetBytes(id))}\"}}"), sequence++)]);

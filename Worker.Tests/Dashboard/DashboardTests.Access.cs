@@ -137,14 +137,50 @@ public sealed partial class DashboardTests
         await keyboard.PressAsync("Escape");
         await Expect(delete).ToBeFocusedAsync();
 
-        async Task TabToAsync(ILocator target, string key = "Tab")
-        {
-            for (var i = 0; i < 80 && !await target.EvaluateAsync<bool>("node => node === document.activeElement"); i++)
-            {
-                await keyboard.PressAsync(key);
-            }
-
-            await Expect(target).ToBeFocusedAsync();
-        }
+        Task TabToAsync(ILocator target, string key = "Tab") => DashboardTests.TabToAsync(page, target, key);
     });
+
+    [Fact]
+    public Task Keyboard_Alone_Compares() => _host.LookAsync("/#/executions?execution=forked", async page =>
+    {
+        foreach (var name in new[] { "Compare c", "Compare b" })
+        {
+            var box = page.GetByLabel(name, new() { Exact = true });
+            await TabToAsync(page, box);
+            await page.Keyboard.PressAsync("Space");
+            await Expect(box).ToBeCheckedAsync();
+        }
+
+        await TabToAsync(page, page.GetByRole(AriaRole.Button, new() { Name = "Compare", Exact = true }), "Shift+Tab");
+        await page.Keyboard.PressAsync("Enter");
+        await Expect(page.Locator(".detail h3")).ToHaveTextAsync("Difference");
+        await Expect(page.Locator(".detail h3")).ToBeFocusedAsync();
+    });
+
+    [Fact]
+    public Task Keyboard_Alone_StartsAJob() => _host.LookAsync("/#/jobs", async page =>
+    {
+        await TabToAsync(page, page.Locator("summary").First);
+        await page.Keyboard.PressAsync("Enter");
+        await TabToAsync(page, page.GetByLabel("Kind"));
+        await page.Keyboard.TypeAsync("replay");
+        await TabToAsync(page, page.GetByLabel("To", new() { Exact = true }));
+        await page.Keyboard.TypeAsync("cache");
+        await TabToAsync(page, page.GetByLabel("Executions that start with"));
+        await page.Keyboard.TypeAsync("nobody");
+        await TabToAsync(page, page.GetByRole(AriaRole.Button, new() { Name = "Start", Exact = true }));
+        await page.Keyboard.PressAsync("Space");
+        await Expect(page.GetByRole(AriaRole.Status)).ToHaveTextAsync("Started replay.");
+        await Expect(page.Locator(".job").Filter(new() { HasText = "replay" })).ToHaveCountAsync(1);
+    });
+
+    private static async Task TabToAsync(IPage page, ILocator target, string key = "Tab")
+    {
+        for (var i = 0; i < 80 && !await target.EvaluateAsync<bool>("node => node === document.activeElement"); i++)
+        {
+            await page.Keyboard.PressAsync(key);
+        }
+
+        await Expect(target).ToBeFocusedAsync();
+    }
 }

@@ -66,6 +66,23 @@ public sealed partial class DashboardTests
     });
 
     [Fact]
+    public Task Job_LargeNumberInMetadata_IsSentAndShownAsItWasWritten() => _host.LookAsync("/#/jobs", async page =>
+    {
+        const string filter = """{"userId":1234567890123456789}""";
+        await page.GetByText("Start a job").ClickAsync();
+        await page.GetByLabel("Kind").SelectOptionAsync("erase");
+        await page.GetByLabel("Executions like").FillAsync("numbered");
+        await page.GetByLabel("Metadata").FillAsync(filter);
+        await page.GetByRole(AriaRole.Button, new() { Name = "Start", Exact = true }).ClickAsync();
+        await Expect(page.GetByRole(AriaRole.Status)).ToHaveTextAsync("Started erase.");
+        (await ListAsync("jobs?kind=erase"))[0].GetProperty("arguments").GetProperty("metadata").GetRawText().ShouldBe(filter);
+        var job = page.Locator(".job").Filter(new() { HasText = "erase" }).First;
+        await job.GetByText("Details").ClickAsync();
+        await Expect(job).ToContainTextAsync($$"""{"executions":"numbered","metadata":{{filter}},"dryRun":true}""");
+        await Expect(job.Locator(".counts")).ToContainTextAsync("wouldErase 1");
+    });
+
+    [Fact]
     public Task Job_NotValid_SaysWhy() => _host.LookAsync(
         "/#/jobs",
         async page =>

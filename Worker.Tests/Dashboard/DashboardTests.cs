@@ -165,6 +165,18 @@ public sealed partial class DashboardTests
     });
 
     [Fact]
+    public Task Numbers_LargerThanJavaScriptHolds_KeepTheirDigits() => _host.LookAsync("/#/executions?execution=numbered&namespace=&id=n-1", async page =>
+    {
+        var detail = page.Locator(".detail");
+        await Expect(detail.Locator("dl")).ToContainTextAsync("9223372036854775806");
+        await Expect(detail.Locator("pre").First).ToContainTextAsync("1234567890123456790");
+        await page.GetByRole(AriaRole.Button, new() { Name = "Compare with parent" }).ClickAsync();
+        await Expect(detail.Locator("dl")).ToContainTextAsync("9223372036854775807 → 9223372036854775806");
+        await Expect(detail.Locator(".diff .removed")).ToHaveTextAsync("-  \"userId\": 1234567890123456789");
+        await Expect(detail.Locator(".diff .added")).ToHaveTextAsync("+  \"userId\": 1234567890123456790");
+    });
+
+    [Fact]
     public Task Timeline_Long_ComesInParts() => _host.LookAsync("/#/executions?execution=long", async page =>
     {
         var rows = page.Locator(".timeline li");

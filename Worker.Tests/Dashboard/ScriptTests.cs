@@ -53,6 +53,46 @@ public sealed class ScriptTests(DashboardHost host)
         WithoutSpace(formatted).ShouldBe(WithoutSpace(json));
     });
 
+    [Fact]
+    public Task Json_Written_HasRawTextsAsTheyAre() => host.LookAsync("/#/audit", async page =>
+        (await page.EvaluateAsync<string>(
+            """
+            async () => {
+              const { raw, write } = await import('/dashboard/json.js');
+              return write({ a: raw('{"n":12345678901234567890.10}'), b: [raw('1e999'), 'x"', null, true, { c: 1.5 }], d: undefined });
+            }
+            """)).ShouldBe("""{"a":{"n":12345678901234567890.10},"b":[1e999,"x\"",null,true,{"c":1.5}]}"""));
+
+    [Fact]
+    public Task Json_LargeText_IsOneToken() => host.LookAsync("/#/audit", async page =>
+        (await page.EvaluateAsync<int>(
+            """
+            async () => {
+              const { parse, members } = await import('/dashboard/json.js');
+              return members(parse(`{"version":1,"state":"${'A'.repeat(30_000_000)}"}`)).get('state').text.length;
+            }
+            """)).ShouldBe(30_000_002));
+
+    [Theory]
+    [InlineData(100_000)]
+    [InlineData(1_000)]
+    public Task DiffView_NothingInCommon_ShowsTheFirstLines(int count) => host.LookAsync("/#/audit", async page =>
+    {
+        var shown = await page.EvaluateAsync<JsonElement>(
+            """
+            async count => {
+              const { diffView } = await import('/dashboard/state.js');
+              const of = letter => new TextEncoder().encode(Array.from({ length: count }, (_, i) => letter + i).join('\n'));
+              const view = diffView(of('a'), of('b'));
+              return { hint: view.querySelector('.hint').textContent, rows: view.querySelectorAll('.row').length };
+            }
+            """,
+            count);
+        shown.GetProperty("rows").GetInt32().ShouldBe(Math.Min(2 * count, 4000));
+        shown.GetProperty("hint").GetString().ShouldBe(
+            count == 1_000 ? "1,000 added, 1,000 removed" : "100,000 added, 100,000 removed; the first 4,000 of 200,000 lines, download both for the rest");
+    });
+
     [Theory]
     [InlineData("")]
     [InlineData("{")]

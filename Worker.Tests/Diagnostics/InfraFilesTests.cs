@@ -20,6 +20,19 @@ public sealed partial class InfraFilesTests
         exitCode.ShouldBe(0, output);
     }
 
+    /// <summary>The same figures as a server would have them, and what it makes of them.</summary>
+    [Fact]
+    public async Task Rules_Promtool_FireOnWhatTheyAreFor()
+    {
+        var (exitCode, output) = await Promtool.RunAsync(null, "test", "rules", PathOf("infra/prometheus-alerts.test.yml"));
+        exitCode.ShouldBe(0, output);
+        var cases = Documents("infra/prometheus-alerts.test.yml").Single().AllNodes.OfType<YamlMappingNode>().Where(node => node.Children.ContainsKey("alertname")).ToList();
+        Names(cases.Where(one => one.Children.ContainsKey("exp_alerts"))).ShouldBe(Alerts().Select(rule => rule["alert"].ToString()), ignoreOrder: true);
+        Names(cases.Where(one => !one.Children.ContainsKey("exp_alerts"))).ShouldBe(Alerts().Select(rule => rule["alert"].ToString()), ignoreOrder: true);
+
+        static IEnumerable<string> Names(IEnumerable<YamlMappingNode> cases) => cases.Select(one => one["alertname"].ToString()).Distinct();
+    }
+
     [Fact]
     public async Task AlertsAndDashboard_EveryMetric_IsOneThatTheWorkerExports()
     {
@@ -42,9 +55,8 @@ public sealed partial class InfraFilesTests
     public void Alerts_Each_HasItsSectionInTheRunbook()
     {
         var runbook = Read("docs/OPERATIONS.md");
-        var rules = Documents("infra/prometheus-alerts.yml").Single().AllNodes.OfType<YamlMappingNode>()
-            .Where(node => node.Children.ContainsKey("alert")).ToList();
-        rules.Count.ShouldBe(10);
+        var rules = Alerts();
+        rules.Count.ShouldBe(11);
         foreach (var rule in rules)
         {
             var name = rule["alert"].ToString();
@@ -118,6 +130,9 @@ public sealed partial class InfraFilesTests
 
     [GeneratedRegex(@"\b(?:asynccheckpoints|dotnet)_[a-z_]+\b")]
     private static partial Regex Metrics();
+
+    private static List<YamlMappingNode> Alerts() =>
+        [.. Documents("infra/prometheus-alerts.yml").Single().AllNodes.OfType<YamlMappingNode>().Where(node => node.Children.ContainsKey("alert"))];
 
     private static IEnumerable<string> Expressions(JsonElement dashboard) => dashboard.GetProperty("panels").EnumerateArray()
         .Where(panel => panel.TryGetProperty("targets", out _))

@@ -1,7 +1,10 @@
 using System.Diagnostics.Metrics;
+using AsyncCheckpoints.Messaging;
 using AsyncCheckpoints.Tests.Pipeline;
+using AsyncCheckpoints.Tests.Servers;
 using AsyncCheckpoints.Worker.Diagnostics;
 using Microsoft.Extensions.DependencyInjection;
+using RabbitMQ.Client;
 using Shouldly;
 using Xunit;
 
@@ -30,6 +33,7 @@ public sealed class MetricTests
         ["asynccheckpoints.pending.oldest_age"] = (typeof(ObservableGauge<double>), "s", None),
         ["asynccheckpoints.outbox.pending"] = (typeof(ObservableUpDownCounter<long>), "{entry}", None),
         ["asynccheckpoints.outbox.oldest_age"] = (typeof(ObservableGauge<double>), "s", None),
+        ["asynccheckpoints.commands.dead"] = (typeof(ObservableUpDownCounter<long>), "{message}", None),
         ["asynccheckpoints.redis.memory.used"] = (typeof(ObservableGauge<long>), "By", None),
         ["asynccheckpoints.redis.memory.limit"] = (typeof(ObservableGauge<long>), "By", None),
         ["asynccheckpoints.redis.evictions"] = (typeof(ObservableCounter<long>), "{key}", None),
@@ -52,6 +56,7 @@ public sealed class MetricTests
         var metrics = worker.Services.GetRequiredService<WorkerMetrics>();
         metrics.ArchiveFailed(TimeSpan.FromSeconds(1), new TimeoutException());
         metrics.Rescued(2);
+        await PlantAsync(new QueueNames(deployment.Prefix).DeadCommands, 3);
         await worker.Services.GetRequiredService<BacklogSampler>().RunOnceAsync(CancellationToken.None);
         recorder.Observe();
 
@@ -71,6 +76,7 @@ public sealed class MetricTests
         saves.Single(one => one.Tags.ContainsKey("error.type")).Tags["error.type"].ShouldBe(nameof(CheckpointConflictException));
         measured["asynccheckpoints.state.size"].ShouldHaveSingleItem().Value.ShouldBe(10);
         measured["asynccheckpoints.rescued"].ShouldHaveSingleItem().Value.ShouldBe(2);
+        measured["asynccheckpoints.commands.dead"].ShouldHaveSingleItem().Value.ShouldBe(3);
         measured["asynccheckpoints.redis.memory.used"].ShouldAllBe(one => one.Value > 0);
         spool.Delete(recursive: true);
     }
@@ -102,6 +108,16 @@ public sealed class MetricTests
             {
                 listener.EnableMeasurementEvents(instrument);
             }
+        }
+    }
+
+    private static async Task PlantAsync(string queue, int count)
+    {
+        await using var connection = await new ConnectionFactory { Uri = new Uri(SharedServers.RabbitMq) }.CreateConnectionAsync();
+        await using var channel = await connection.CreateChannelAsync(new CreateChannelOptions(true, true));
+        for (var i = 0; i < count; i++)
+        {
+            await channel.BasicPublishAsync("", queue, mandatory: true, new BasicProperties { Persistent = true }, "command"u8.ToArray());
         }
     }
 

@@ -1,13 +1,15 @@
 using System.Collections.Concurrent;
+using System.Net;
 using Google.Protobuf;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Logging;
 
 namespace AsyncCheckpoints.Tests.Diagnostics;
 
-/// <summary>A collector that keeps what it is sent (OTLP by HTTP, protobuf).</summary>
+/// <summary>A collector that keeps what it is sent: OTLP by HTTP (protobuf), or by gRPC.</summary>
 internal sealed class OtlpCollector : IAsyncDisposable
 {
     private readonly WebApplication _app;
@@ -20,20 +22,36 @@ internal sealed class OtlpCollector : IAsyncDisposable
 
     public ConcurrentBag<string> Metrics { get; } = [];
 
-    public static async Task<OtlpCollector> StartAsync()
+    public static async Task<OtlpCollector> StartAsync(bool isGrpc = false)
     {
         var builder = WebApplication.CreateSlimBuilder();
-        builder.WebHost.UseUrls("http://127.0.0.1:0");
+
+        // Without TLS one port speaks one version of HTTP; gRPC needs the second.
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(
+            IPAddress.Loopback, 0, listener => listener.Protocols = isGrpc ? HttpProtocols.Http2 : HttpProtocols.Http1));
         builder.Logging.ClearProviders();
         var app = builder.Build();
         var collector = new OtlpCollector(app);
         app.MapPost("/v1/traces", async (HttpRequest request) => collector.AddSpans(await ReadAsync(request)));
         app.MapPost("/v1/metrics", async (HttpRequest request) => collector.AddMetrics(await ReadAsync(request)));
+        app.MapPost("/opentelemetry.proto.collector.trace.v1.TraceService/Export", context => AnswerAsync(context, collector.AddSpans));
+        app.MapPost("/opentelemetry.proto.collector.metrics.v1.MetricsService/Export", context => AnswerAsync(context, collector.AddMetrics));
         await app.StartAsync();
         return collector;
     }
 
     public ValueTask DisposeAsync() => _app.DisposeAsync();
+
+    // https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md: a flag and the length in front of each message.
+    private static async Task AnswerAsync(HttpContext context, Action<byte[]> add)
+    {
+        const int prefix = 5;
+        var message = await ReadAsync(context.Request);
+        add(message[prefix..]);
+        context.Response.ContentType = "application/grpc";
+        await context.Response.Body.WriteAsync(new byte[prefix]);
+        context.Response.AppendTrailer("grpc-status", "0");
+    }
 
     private static async Task<byte[]> ReadAsync(HttpRequest request)
     {

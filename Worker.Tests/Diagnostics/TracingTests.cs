@@ -11,11 +11,13 @@ namespace AsyncCheckpoints.Tests.Diagnostics;
 /// <summary>In one class, so one after the other: listeners are the process's.</summary>
 public sealed class TracingTests
 {
-    [Fact]
-    public async Task SaveAsync_Otlp_ArrivesAtTheCollectorAsOneTrace()
+    [Theory]
+    [InlineData("http/protobuf")]
+    [InlineData("grpc")]
+    public async Task SaveAsync_Otlp_ArrivesAtTheCollectorAsOneTrace(string protocol)
     {
-        await using var collector = await OtlpCollector.StartAsync();
-        await using var deployment = new Deployment(ArchiveKind.Sqlite) { ["Otlp:Endpoint"] = collector.Address };
+        await using var collector = await OtlpCollector.StartAsync(protocol == "grpc");
+        await using var deployment = new Deployment(ArchiveKind.Sqlite) { ["Otlp:Endpoint"] = collector.Address, ["Otlp:Protocol"] = protocol };
         var worker = await deployment.StartWorkerAsync();
         var client = await deployment.CreateClientAsync();
         var saved = await client.SaveAsync(new Checkpoint { ExecutionId = deployment.Prefix, State = new byte[5] }, new SaveOptions { Durability = Durability.Persisted });

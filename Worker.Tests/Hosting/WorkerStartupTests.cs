@@ -32,7 +32,7 @@ public sealed class WorkerStartupTests
     public async Task Start_SettingOutOfBounds_EndsAndNamesIt(string setting, string value, string reason)
     {
         await using var worker = await WorkerProcess.StartAsync(new Dictionary<string, string?> { [setting] = value });
-        (await worker.WaitForExitAsync(Patience)).ShouldNotBe(0);
+        (await worker.WaitForExitAsync(Patience)).ShouldBe(1);
         worker.Lines.ShouldContain(line => line.Contains(reason, StringComparison.Ordinal));
         worker.Lines.ShouldNotContain(line => line.Contains("None requires", StringComparison.Ordinal));
     }

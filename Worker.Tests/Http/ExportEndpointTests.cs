@@ -60,6 +60,9 @@ public sealed class ExportEndpointTests(ExportHost host) : IClassFixture<ExportH
         (await reader.ReadToEndAsync()).ShouldBe(await Http.GetStringAsync("/export?executionPrefix=e-00000"));
     }
 
+    [Fact]
+    public async Task Export_GzipOfNothing_IsAGzipFile() => await GzipTool.ShouldBeEmptyAsync(await Http.GetByteArrayAsync("/export?gzip=true&executionPrefix=nobody"));
+
     [Theory]
     [InlineData("execution=e-000003", 50)]
     [InlineData("executionPrefix=e-00000", 500)]

@@ -208,6 +208,11 @@ public sealed class OperationsApiTests(OperationsHost host) : IClassFixture<Oper
 
         await ProblemAsync(await Http.GetAsync(good), HttpStatusCode.NotFound);
         await ProblemAsync(await Http.GetAsync(bad), HttpStatusCode.NotFound);
+        var (goodId, badId) = ($"{list["good"].GetProperty("id")}", $"{list["bad"].GetProperty("id")}");
+        (await Http.GetFromJsonAsync<JsonElement>("/audit")).GetProperty("items").EnumerateArray()
+            .Where(entry => entry.GetProperty("action").GetString()!.StartsWith("dead-letter", StringComparison.Ordinal))
+            .Select(entry => (entry.GetProperty("action").GetString(), entry.GetProperty("subject").GetString()))
+            .ShouldBe([("dead-letter.discard", badId), ("dead-letter.retry", goodId), ("dead-letter.retry", badId)]);
         (await Http.GetStringAsync("/executions/revived/checkpoints?allNamespaces=true")).ShouldContain("\"c-07\"");
         var stats = await Http.GetFromJsonAsync<JsonElement>("/stats");
         stats.GetProperty("deadLetters").GetInt64().ShouldBe(1);

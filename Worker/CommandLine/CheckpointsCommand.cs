@@ -14,13 +14,39 @@ internal static class CheckpointsCommand
     /// <returns>The exit code: <see cref="ExitCodes"/>.</returns>
     public static async Task<int> RunAsync(string[] args, Func<string[], Task<int>> serve)
     {
-        if (args.Length == 0 || IsSetting(args[0]) || (args[0] == "serve" && !args[1..].Any(IsHelp)))
+        try
+        {
+            return await ParseAndRunAsync(args, serve);
+        }
+        catch (OperationCanceledException)
+        {
+            await Console.Error.WriteLineAsync("Cancelled.");
+            return ExitCodes.Cancelled;
+        }
+        catch (Exception e)
+        {
+            await Console.Error.WriteLineAsync(Terminal.MessageOf(e));
+            return e is CommandException command ? command.ExitCode : e is HttpRequestException ? ExitCodes.Unreachable : ExitCodes.Failed;
+        }
+    }
+
+    private static async Task<int> ParseAndRunAsync(string[] args, Func<string[], Task<int>> serve)
+    {
+        var root = Create(serve);
+        if (args.Length > 0 && IsSetting(args[0]))
+        {
+            var verb = args.Where((arg, i) => i > 0 && !IsSettingWithoutValue(args[i - 1]) && root.Subcommands.Any(command => command.Name == arg)).FirstOrDefault();
+            return verb is null
+                ? await serve(args)
+                : throw new CommandException(ExitCodes.Usage, $"Options and settings follow the verb: '{verb} {args[0]} …'. Try --help.");
+        }
+
+        if (args.Length == 0 || (args[0] == "serve" && !args[1..].Any(IsHelp)))
         {
             // Not through the parser: the host has its own way with signals, and more patience.
             return await serve(args is ["serve", ..] ? args[1..] : args);
         }
 
-        var root = Create(serve);
         var result = root.Parse(args);
         if (result.Errors.Count > 0)
         {
@@ -33,21 +59,8 @@ internal static class CheckpointsCommand
             return ExitCodes.Usage;
         }
 
-        try
-        {
-            // A second Ctrl-C, or two seconds, end what does not listen to the first.
-            return await result.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromSeconds(2) });
-        }
-        catch (OperationCanceledException)
-        {
-            await Console.Error.WriteLineAsync("Cancelled.");
-            return ExitCodes.Cancelled;
-        }
-        catch (Exception e)
-        {
-            await Console.Error.WriteLineAsync(e.Message);
-            return e is CommandException command ? command.ExitCode : e is HttpRequestException ? ExitCodes.Unreachable : ExitCodes.Failed;
-        }
+        // A second Ctrl-C, or these seconds, end what does not listen to the first. To cancel a job takes up to five of them.
+        return await result.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromSeconds(6) });
     }
 
     /// <summary>All verbs.</summary>
@@ -78,6 +91,10 @@ internal static class CheckpointsCommand
     }
 
     private static bool IsSetting(string argument) => argument.StartsWith('-') && argument != "--version" && !IsHelp(argument);
+
+    // "--Worker:DataPath list" has a value; in "--json list" and "--url http://worker:8470 list" a verb follows.
+    private static bool IsSettingWithoutValue(string argument) =>
+        argument.StartsWith('-') && argument.Contains(':', StringComparison.Ordinal) && !argument.Contains('=', StringComparison.Ordinal);
 
     private static bool IsHelp(string argument) => argument is "-h" or "-?" or "--help";
 }

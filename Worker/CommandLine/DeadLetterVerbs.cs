@@ -44,12 +44,13 @@ internal static class DeadLetterVerbs
             var ids = new Argument<long[]>("ids") { Description = "The letters.", Arity = ArgumentArity.ZeroOrMore };
             var all = new Option<bool>("--all") { Description = "All of them." };
             var reason = new Option<string?>("--reason") { Description = "Those whose reason has this in it." };
-            var many = new Command(name, description) { ids, all, reason, SharedOptions.Rate() };
+            var execution = SharedOptions.Execution();
+            var many = new Command(name, description) { ids, all, reason, execution, SharedOptions.Rate() };
             many.SetAction(async (result, cancellationToken) =>
             {
                 using var worker = new WorkerClient(result.GetValue(url)!);
                 var chosen = result.GetValue(ids) is { Length: > 0 } some ? some : null;
-                var arguments = new { ids = chosen, all = result.GetValue(all), reason = result.GetValue(reason) };
+                var arguments = new { ids = chosen, all = result.GetValue(all), reason = result.GetValue(reason), execution = result.GetValue(execution) };
                 return await JobWatch.RunAsync(worker, kind, arguments, result.GetValue<int?>("--rate"), false, result.GetValue(json), cancellationToken);
             });
             return many;

@@ -13,13 +13,15 @@ internal static class JobVerbs
         var metadata = new Option<string?>("--metadata") { Description = "Only with these members: a JSON object." };
         var from = new Option<DateTimeOffset?>("--saved-from") { Description = "Only saved at this moment or later." };
         var before = new Option<DateTimeOffset?>("--saved-before") { Description = "Only saved before this moment." };
+        var ns = new Option<string?>("--namespace", "-n") { Description = "Only this namespace." };
         var (execution, prefix) = (SharedOptions.Execution(), SharedOptions.Prefix());
-        var command = new Command("replay", "Re-send archived checkpoints: to Redis, to a queue or exchange, or as events.") { to, node, metadata, from, before, execution, prefix };
+        var command = new Command("replay", "Re-send archived checkpoints: to Redis, to a queue or exchange, or as events.") { to, node, metadata, from, before, execution, prefix, ns };
         return Job(command, "replay", result => new
         {
             to = result.GetValue(to),
             execution = result.GetValue(execution),
             executionPrefix = result.GetValue(prefix),
+            @namespace = result.GetValue(ns),
             node = result.GetValue(node),
             metadata = ParseJson(result.GetValue(metadata)),
             savedFrom = result.GetValue(from),

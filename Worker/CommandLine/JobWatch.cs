@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using Spectre.Console;
@@ -10,6 +11,7 @@ namespace AsyncCheckpoints.Worker.CommandLine;
 internal static class JobWatch
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan GoodbyeTimeout = TimeSpan.FromSeconds(5);
 
     /// <summary>Runs a job.</summary>
@@ -41,8 +43,7 @@ internal static class JobWatch
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
-            using var goodbye = new CancellationTokenSource(GoodbyeTimeout);
-            await worker.PostAsync($"jobs/{id}/cancel", null, goodbye.Token);
+            await CancelAsync(worker, id);
             throw;
         }
 
@@ -82,12 +83,40 @@ internal static class JobWatch
             $"findings={Terminal.Text(job, "findings")}", counts.Length > 0 ? counts : "-", Terminal.Text(job, "error"));
     }
 
+    private static async Task CancelAsync(WorkerClient worker, string id)
+    {
+        using var goodbye = new CancellationTokenSource(GoodbyeTimeout);
+        try
+        {
+            await worker.PostAsync($"jobs/{id}/cancel", null, goodbye.Token);
+        }
+        catch (Exception e) when (e is CommandException or HttpRequestException or OperationCanceledException)
+        {
+            // Who may only read, for one. What the command ends with is that it was cancelled.
+            await Console.Error.WriteLineAsync($"The job goes on, it could not be cancelled: {e.Message}");
+        }
+    }
+
     private static async Task<JsonElement> PollAsync(WorkerClient worker, string id, Action<JsonElement>? report, CancellationToken cancellationToken)
     {
         var last = -1L;
+        var answered = Stopwatch.GetTimestamp();
         while (true)
         {
-            var job = await worker.GetAsync($"jobs/{id}", cancellationToken);
+            JsonElement job;
+            try
+            {
+                job = await worker.GetAsync($"jobs/{id}", cancellationToken);
+                answered = Stopwatch.GetTimestamp();
+            }
+            catch (Exception e) when (
+                e is CommandException { ExitCode: ExitCodes.Unreachable } or HttpRequestException or IOException && Stopwatch.GetElapsedTime(answered) < Patience)
+            {
+                // A restart, or a moment without the archive: the job goes on.
+                await Task.Delay(Interval, cancellationToken);
+                continue;
+            }
+
             if (job.GetProperty("finishedAt").ValueKind != JsonValueKind.Null)
             {
                 return job;

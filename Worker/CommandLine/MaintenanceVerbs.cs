@@ -86,12 +86,7 @@ internal static class MaintenanceVerbs
         return command;
     }
 
-    private static IConfiguration ConfigurationOf(ParseResult result) => new ConfigurationBuilder()
-        .SetBasePath(AppContext.BaseDirectory)
-        .AddJsonFile("appsettings.json", optional: true)
-        .AddEnvironmentVariables()
-        .AddCommandLine([.. result.UnmatchedTokens])
-        .Build();
+    private static ConfigurationManager ConfigurationOf(ParseResult result) => WorkerSettings.CreateBuilder([.. result.UnmatchedTokens]).Configuration;
 
     private static ServiceProvider ServicesOf(IConfiguration configuration)
     {

@@ -47,6 +47,12 @@ internal static class Terminal
     /// <summary>A text that cannot steer the terminal.</summary>
     public static string Clean(string text) => text.Any(char.IsControl) ? string.Concat(text.Select(c => char.IsControl(c) ? '\uFFFD' : c)) : text;
 
+    /// <summary>What an exception says, and what those that caused it say: the binder of settings names them only there.</summary>
+    public static string MessageOf(Exception exception) =>
+        exception.InnerException is { } inner && MessageOf(inner) is var cause && !exception.Message.Contains(cause, StringComparison.Ordinal)
+            ? $"{exception.Message} {cause}"
+            : exception.Message;
+
     /// <summary>The value of a member as a column.</summary>
     public static string Text(JsonElement element, string name) =>
         element.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null

@@ -1,9 +1,9 @@
 using System.CommandLine;
 using System.Globalization;
 using System.IO.Compression;
-using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
+using AsyncCheckpoints.Worker.Jobs.Export;
 
 namespace AsyncCheckpoints.Worker.CommandLine;
 
@@ -25,9 +25,11 @@ internal static class TransferVerbs
             var count = 0L;
             await OutputFile.WriteAsync(target, async stream =>
             {
-                await using var output = target?.Name.EndsWith(".gz", StringComparison.OrdinalIgnoreCase) is true
+                // The file is its owner's to close.
+                await using var gzip = target?.Name.EndsWith(".gz", StringComparison.OrdinalIgnoreCase) is true
                     ? new GZipStream(stream, CompressionLevel.Fastest, leaveOpen: true)
-                    : stream;
+                    : null;
+                var output = gzip ?? stream;
                 await foreach (var id in ExecutionsAsync(worker, result.GetValue(execution), result.GetValue(prefix), cancellationToken))
                 {
                     var path = $"{WorkerClient.PathOf(id)}/checkpoints?allNamespaces=true&order=oldest&includeState=true";
@@ -36,6 +38,11 @@ internal static class TransferVerbs
                         await output.WriteAsync(Encoding.UTF8.GetBytes(item.GetRawText() + "\n"), cancellationToken);
                         count++;
                     }
+                }
+
+                if (gzip is not null && count == 0)
+                {
+                    await stream.WriteAsync(EmptyGzip.Member, cancellationToken);
                 }
             });
 
@@ -98,7 +105,8 @@ internal static class TransferVerbs
             Add("createdAt", item.TryGetProperty("createdAt", out var time) ? time.GetDateTimeOffset().UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture) : null);
             using var request = new HttpRequestMessage(HttpMethod.Put, "");
             request.Content = new ByteArrayContent(item.GetProperty("state").GetBytesFromBase64());
-            request.Content.Headers.ContentType = MediaTypeHeaderValue.Parse(Text("contentType") ?? "application/octet-stream");
+            // Not parsed: any text is a content type here, and it is kept as it is.
+            request.Content.Headers.TryAddWithoutValidation("Content-Type", Text("contentType") ?? "application/octet-stream");
             if (item.TryGetProperty("metadata", out var metadata) && metadata.ValueKind != JsonValueKind.Null)
             {
                 request.Headers.Add("Checkpoint-Metadata", JsonSerializer.Serialize(metadata));

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Runtime.CompilerServices;
+using System.Text;
 using System.Text.Json;
 using AsyncCheckpoints.Worker.Http;
 
@@ -17,7 +18,9 @@ internal sealed class WorkerClient : IDisposable
     /// <param name="url">Where it is.</param>
     public WorkerClient(Uri url)
     {
-        _http = new HttpClient { BaseAddress = url, Timeout = TimeSpan.FromMinutes(2) };
+        // As Kestrel reads headers: a content type may be any text.
+        var handler = new SocketsHttpHandler { RequestHeaderEncodingSelector = (_, _) => Encoding.UTF8 };
+        _http = new HttpClient(handler) { BaseAddress = url, Timeout = TimeSpan.FromMinutes(2) };
         if (Environment.GetEnvironmentVariable(KeyVariable) is { Length: > 0 } key)
         {
             if (!AuthenticationHeaderValue.TryParse($"Bearer {key.Trim()}", out var header))

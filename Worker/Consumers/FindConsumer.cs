@@ -86,7 +86,10 @@ internal sealed class FindConsumer(ICheckpointArchive archive, ArchiveState stat
         {
             var isTransient = TransientErrors.IsTransient(e);
             Log.ReadFailed(logger, isTransient, e);
-            await answers.SendAsync(context, new RequestFailed { SchemaVersion = WireFormat.SchemaVersion, Reason = e.Message, IsTransient = isTransient });
+
+            // A driver's text may name addresses and users, which callers that may only read have no business with.
+            var reason = e is ArgumentException or CheckpointException ? e.Message : $"{e.GetType().Name}; the worker's log says more.";
+            await answers.SendAsync(context, new RequestFailed { SchemaVersion = WireFormat.SchemaVersion, Reason = reason, IsTransient = isTransient });
         }
     }
 }

@@ -18,6 +18,7 @@ internal sealed class Backlog(IOptions<WorkerOptions> options, TimeProvider time
     private Seen<PendingStats>? _pending;
     private Seen<OutboxStats>? _outbox;
     private Seen<CacheServerStats>? _server;
+    private Seen<long>? _deadCommands;
 
     /// <summary>The pending marks were counted.</summary>
     /// <param name="stats">The figures.</param>
@@ -26,6 +27,10 @@ internal sealed class Backlog(IOptions<WorkerOptions> options, TimeProvider time
     /// <summary>The outbox was counted.</summary>
     /// <param name="stats">The figures.</param>
     public void SawOutbox(OutboxStats stats) => Volatile.Write(ref _outbox, new Seen<OutboxStats>(stats, time.GetTimestamp()));
+
+    /// <summary>What the broker gave up was counted.</summary>
+    /// <param name="count">How many messages.</param>
+    public void SawDeadCommands(long count) => Volatile.Write(ref _deadCommands, new Seen<long>(count, time.GetTimestamp()));
 
     /// <summary>Redis told how full it is.</summary>
     /// <param name="stats">The figures.</param>
@@ -43,6 +48,8 @@ internal sealed class Backlog(IOptions<WorkerOptions> options, TimeProvider time
             "asynccheckpoints.outbox.pending", () => Report(ref _outbox, static stats => stats.Pending), "{entry}", "Outbox entries that are not delivered.");
         meter.CreateObservableGauge(
             "asynccheckpoints.outbox.oldest_age", () => Report(ref _outbox, static stats => stats.OldestAge.TotalSeconds), "s", "Age of the oldest outbox entry that is not delivered.");
+        meter.CreateObservableUpDownCounter(
+            "asynccheckpoints.commands.dead", () => Report(ref _deadCommands, static count => count), "{message}", "Messages of commands that the broker gave up.");
         meter.CreateObservableGauge(
             "asynccheckpoints.redis.memory.used", () => Report(ref _server, static stats => stats.UsedBytes), "By", "Memory that Redis uses.");
         meter.CreateObservableGauge(

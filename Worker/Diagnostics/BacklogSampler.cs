@@ -43,14 +43,20 @@ internal sealed class BacklogSampler(
             backlog.SawOutbox(stats);
         }
 
-        watch.Saw(await depth, gate.IsOpen);
+        var queues = await depth;
+        if (queues?.Dead is { } dead)
+        {
+            backlog.SawDeadCommands(dead);
+        }
+
+        watch.Saw(queues?.Waiting, gate.IsOpen);
         if (watch.IsLost && !lifetime.ApplicationStopping.IsCancellationRequested)
         {
             Log.StoppingToRestart(logger);
             lifetime.StopApplication();
         }
 
-        history.Add(await pending, await outbox, await depth, await figures);
+        history.Add(await pending, await outbox, queues?.Waiting, await figures);
         await server;
         return 0;
     }
@@ -109,7 +115,7 @@ internal sealed class BacklogSampler(
         }
     }
 
-    private async Task<long?> SampleQueueAsync(CancellationToken cancellationToken)
+    private async Task<QueueCounts?> SampleQueueAsync(CancellationToken cancellationToken)
     {
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         timeout.CancelAfter(Interval);

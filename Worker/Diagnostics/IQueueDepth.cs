@@ -1,11 +1,11 @@
 namespace AsyncCheckpoints.Worker.Diagnostics;
 
-/// <summary>How much waits in the command queue.</summary>
+/// <summary>How much is in the queues of commands.</summary>
 internal interface IQueueDepth
 {
-    /// <summary>Counts; null when the queue does not exist yet.</summary>
+    /// <summary>Counts both. One caller at a time.</summary>
     /// <param name="cancellationToken">Stops it.</param>
-    Task<long?> CountAsync(CancellationToken cancellationToken);
+    Task<QueueCounts> CountAsync(CancellationToken cancellationToken);
 
     /// <summary>Counts what the broker gave up; null when there is no queue for it.</summary>
     /// <param name="cancellationToken">Stops it.</param>

@@ -4,14 +4,14 @@ using RabbitMQ.Client.Exceptions;
 
 namespace AsyncCheckpoints.Worker.Diagnostics;
 
-/// <summary>The broker's queue: messages that no worker has in hand. On connections of its own; what waits is counted by one caller at a time.</summary>
+/// <summary>The broker's queues: messages that no worker has in hand. On connections of its own.</summary>
 /// <param name="uri">The broker.</param>
 /// <param name="names">The names.</param>
 internal sealed class RabbitMqQueueDepth(string uri, QueueNames names) : IQueueDepth, IAsyncDisposable
 {
     private IConnection? _connection;
 
-    public async Task<long?> CountAsync(CancellationToken cancellationToken)
+    public async Task<QueueCounts> CountAsync(CancellationToken cancellationToken)
     {
         if (_connection is not { IsOpen: true })
         {
@@ -19,7 +19,9 @@ internal sealed class RabbitMqQueueDepth(string uri, QueueNames names) : IQueueD
             _connection = await ConnectAsync(cancellationToken);
         }
 
-        return await CountAsync(_connection, names.Commands, cancellationToken);
+        // The queue of the dead may not be there yet: then nothing is dead.
+        return new QueueCounts(
+            await CountAsync(_connection, names.Commands, cancellationToken), await CountAsync(_connection, names.DeadCommands, cancellationToken) ?? 0);
     }
 
     public async Task<long?> CountDeadAsync(CancellationToken cancellationToken)

@@ -1,5 +1,8 @@
 using AsyncCheckpoints.Messaging;
+using AsyncCheckpoints.Worker.CommandLine;
+using AsyncCheckpoints.Worker.Diagnostics;
 using AsyncCheckpoints.Worker.Hosting;
+using AsyncCheckpoints.Worker.Http.Access;
 using AsyncCheckpoints.Worker.Jobs;
 using AsyncCheckpoints.Worker.Retention;
 using Microsoft.Extensions.Options;
@@ -12,22 +15,28 @@ internal static class Examination
     public static async Task<IReadOnlyList<Finding>> RunAsync(IServiceProvider services, CancellationToken cancellationToken)
     {
         var parts = services.GetRequiredService<WorkerParts>();
-        var findings = new List<Finding>();
-        CheckpointOptions checkpoints;
-        WorkerOptions worker;
-        try
+        List<string> refused =
+        [
+            .. Refused<CheckpointOptions>(services),
+            .. Refused<WorkerOptions>(services),
+            .. Refused<JobOptions>(services),
+            .. Refused<RetentionOptions>(services),
+            .. Refused<OtlpOptions>(services),
+            .. Refused<ApiOptions>(services),
+        ];
+        if (refused.Count == 0)
         {
-            checkpoints = services.GetRequiredService<IOptions<CheckpointOptions>>().Value;
-            worker = services.GetRequiredService<IOptions<WorkerOptions>>().Value;
-            _ = services.GetRequiredService<IOptions<JobOptions>>().Value;
-            _ = services.GetRequiredService<IOptions<RetentionOptions>>().Value;
-        }
-        catch (OptionsValidationException e)
-        {
-            return [.. e.Failures.Select(failure => new Finding(Severity.Error, "settings", "valid", failure, "Change the setting."))];
+            refused.AddRange(ListenerCheck.FindRefused(services.GetRequiredService<IConfiguration>(), services.GetRequiredService<ApiAccess>()));
         }
 
-        findings.AddRange(CheckSettings(checkpoints, worker));
+        if (refused.Count > 0)
+        {
+            return [.. refused.Select(failure => new Finding(Severity.Error, "settings", "valid", failure, "Change the setting."))];
+        }
+
+        var checkpoints = services.GetRequiredService<IOptions<CheckpointOptions>>().Value;
+        var worker = services.GetRequiredService<IOptions<WorkerOptions>>().Value;
+        var findings = CheckSettings(checkpoints, worker).ToList();
         if (parts.Redis is { } redis)
         {
             var clock = services.GetRequiredService<TimeProvider>();
@@ -43,6 +52,26 @@ internal static class Examination
             ? await AskAsync("postgres", () => PostgresCheckup.RunAsync(postgres, worker, services.GetRequiredService<TimeProvider>(), cancellationToken), cancellationToken)
             : await AskAsync("sqlite", () => Task.FromResult(SqliteCheckup.Run(worker)), cancellationToken));
         return findings;
+    }
+
+    // With what 'serve' would not start.
+    private static IEnumerable<string> Refused<T>(IServiceProvider services)
+        where T : class
+    {
+        try
+        {
+            _ = services.GetRequiredService<IOptions<T>>().Value;
+            return [];
+        }
+        catch (OptionsValidationException e)
+        {
+            return e.Failures;
+        }
+        catch (InvalidOperationException e)
+        {
+            // The binder's: a value of another type, or a setting that it does not know.
+            return [Terminal.MessageOf(e)];
+        }
     }
 
     private static IEnumerable<Finding> CheckSettings(CheckpointOptions checkpoints, WorkerOptions worker)

@@ -14,13 +14,15 @@ internal sealed class ListenerCheck(IServer server, WorkerParts parts, ApiAccess
     /// <summary>Before anything starts: the addresses that the settings name.</summary>
     public Task StartingAsync(CancellationToken cancellationToken)
     {
-        foreach (var (setting, address) in ConfiguredAddresses())
-        {
-            Require(setting, address);
-        }
-
+        Require(FindRefused(configuration, access).FirstOrDefault());
         return Task.CompletedTask;
     }
+
+    /// <summary>Why the addresses that the settings name are refused; nothing when they are not.</summary>
+    /// <param name="configuration">The settings.</param>
+    /// <param name="access">Who may do what.</param>
+    public static IEnumerable<string> FindRefused(IConfiguration configuration, ApiAccess access) =>
+        ConfiguredAddresses(configuration).Select(configured => Refuse(configured.Setting, configured.Address, access)).OfType<string>();
 
     /// <summary>Once it listens: the addresses that it has, wherever they come from.</summary>
     public Task StartedAsync(CancellationToken cancellationToken)
@@ -28,7 +30,7 @@ internal sealed class ListenerCheck(IServer server, WorkerParts parts, ApiAccess
         var addresses = server.Features.Get<IServerAddressesFeature>()?.Addresses ?? [];
         foreach (var address in addresses)
         {
-            Require("The server's address", address);
+            Require(Refuse("The server's address", address, access));
             Console.WriteLine($"Listening on {address}");
             if (!IsLoopback(address) && address.StartsWith("http://", StringComparison.OrdinalIgnoreCase))
             {
@@ -65,7 +67,7 @@ internal sealed class ListenerCheck(IServer server, WorkerParts parts, ApiAccess
     public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     // As Kestrel does: its own endpoints make it overlook Urls.
-    private IEnumerable<(string Setting, string Address)> ConfiguredAddresses()
+    private static IEnumerable<(string Setting, string Address)> ConfiguredAddresses(IConfiguration configuration)
     {
         var endpoints = configuration.GetSection("Kestrel:Endpoints").GetChildren().Where(endpoint => endpoint["Url"] is not null).ToList();
         return endpoints.Count > 0
@@ -73,13 +75,26 @@ internal sealed class ListenerCheck(IServer server, WorkerParts parts, ApiAccess
             : (configuration[WebHostDefaults.ServerUrlsKey] ?? "").Split(';', StringSplitOptions.RemoveEmptyEntries).Select(address => ("Urls", address));
     }
 
-    private void Require(string setting, string address)
+    private static string? Refuse(string setting, string address, ApiAccess access)
     {
-        if (!access.HasKeys && !IsLoopback(address))
+        try
         {
-            throw new InvalidOperationException(
-                $"{setting} is {address}, which other machines can reach; without API keys only loopback addresses such as http://127.0.0.1:8470 are allowed. "
-                + "Give a loopback address, or make a key with 'checkpoints api-key create' and configure it (Worker:Http:ApiKeys).");
+            return access.HasKeys || IsLoopback(address)
+                ? null
+                : $"{setting} is {address}, which other machines can reach; without API keys only loopback addresses such as http://127.0.0.1:8470 are allowed. "
+                    + "Give a loopback address, or make a key with 'checkpoints api-key create' and configure it (Worker:Http:ApiKeys).";
+        }
+        catch (FormatException)
+        {
+            return $"{setting} is '{address}'; an address such as http://127.0.0.1:8470 is required.";
+        }
+    }
+
+    private static void Require(string? refusal)
+    {
+        if (refusal is not null)
+        {
+            throw new InvalidOperationException(refusal);
         }
     }
 

@@ -34,9 +34,11 @@ internal static class DeadLetterEndpoints
     {
         _ = new ApiQuery(context);
         var letter = await LoadAsync(context);
-        var staying = await context.RequestServices.GetRequiredService<DeadLetterRetry>().TryAsync([letter], context.RequestAborted);
+        var retry = context.RequestServices.GetRequiredService<DeadLetterRetry>();
+        var entry = EntryOf(context, "dead-letter.retry", letter, "");
+        var staying = await AuditTrail.ActAsync(context, entry, () => retry.TryAsync([letter], context.RequestAborted));
         var reason = staying.GetValueOrDefault(letter.RowId);
-        await AuditAsync(context, "dead-letter.retry", letter, reason ?? "archived");
+        await AuditTrail.AddAsync(context, entry with { Detail = reason ?? "archived" });
         if (reason is not null)
         {
             throw new ApiException(ApiProblem.Create(StatusCodes.Status422UnprocessableEntity, "still-dead", "It stays a dead letter.", reason));
@@ -49,13 +51,14 @@ internal static class DeadLetterEndpoints
     {
         _ = new ApiQuery(context);
         var letter = await LoadAsync(context);
-        await JobEndpoints.StoreOf(context).RemoveDeadLettersAsync([letter.RowId], context.RequestAborted);
-        await AuditAsync(context, "dead-letter.discard", letter, letter.Letter.Reason);
+        var entry = EntryOf(context, "dead-letter.discard", letter, letter.Letter.Reason);
+        await AuditTrail.ActAsync(context, entry, () => JobEndpoints.StoreOf(context).RemoveDeadLettersAsync([letter.RowId], context.RequestAborted));
+        await AuditTrail.AddAsync(context, entry);
         context.Response.StatusCode = StatusCodes.Status204NoContent;
     }
 
-    private static Task AuditAsync(HttpContext context, string action, StoredDeadLetter letter, string detail) => JobEndpoints.StoreOf(context).AddAuditAsync(
-        new AuditEntry(JobEndpoints.ActorOf(context), action, letter.RowId.ToString(CultureInfo.InvariantCulture), detail), context.RequestAborted);
+    private static AuditEntry EntryOf(HttpContext context, string action, StoredDeadLetter letter, string detail) =>
+        new(JobEndpoints.ActorOf(context), action, letter.RowId.ToString(CultureInfo.InvariantCulture), detail);
 
     private static async Task<StoredDeadLetter> LoadAsync(HttpContext context)
     {

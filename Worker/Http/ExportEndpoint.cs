@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.IO.Compression;
+using AsyncCheckpoints.Worker.Jobs.Export;
 using AsyncCheckpoints.Worker.Jobs.Sources;
 using AsyncCheckpoints.Worker.Storage;
 
@@ -48,13 +49,15 @@ internal static class ExportEndpoint
         response.ContentType = isGzip ? "application/gzip" : "application/x-ndjson";
 
         // Disposed only at the end: that writes the trailer, by which gzip knows that nothing is missing.
-        var target = isGzip ? new GZipStream(response.Body, CompressionLevel.Fastest) : response.Body;
+        var target = isGzip ? new GZipStream(response.Body, CompressionLevel.Fastest, leaveOpen: true) : response.Body;
         await using var source = new ArchiveSource(archive, isOwned: false);
         var buffer = new ArrayBufferWriter<byte>();
+        var isEmpty = true;
         await foreach (var batch in new SourceScan(source, arguments, includeState: true).ReadAsync(null, BatchSize, cancellationToken))
         {
             foreach (var checkpoint in batch.Items)
             {
+                isEmpty = false;
                 CheckpointLine.Write(buffer, checkpoint);
                 if (buffer.WrittenCount >= FlushBytes)
                 {
@@ -66,6 +69,10 @@ internal static class ExportEndpoint
         }
 
         await target.DisposeAsync();
+        if (isGzip && isEmpty)
+        {
+            await response.Body.WriteAsync(EmptyGzip.Member, cancellationToken);
+        }
 
         async Task FlushAsync()
         {

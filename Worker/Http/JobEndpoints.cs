@@ -58,9 +58,10 @@ internal static class JobEndpoints
         _ = new ApiQuery(context);
         var id = ApiPath.Read(context, "id");
         var store = StoreOf(context);
-        if (await store.CancelJobAsync(id, context.RequestAborted) is { } job)
+        var entry = new AuditEntry(ActorOf(context), "job.cancel", id, "");
+        if (await AuditTrail.ActAsync(context, entry, () => store.CancelJobAsync(id, context.RequestAborted)) is { } job)
         {
-            await store.AddAuditAsync(new AuditEntry(ActorOf(context), "job.cancel", id, job.Kind), context.RequestAborted);
+            await AuditTrail.AddAsync(context, entry with { Detail = job.Kind });
         }
         else
         {

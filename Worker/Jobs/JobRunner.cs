@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using AsyncCheckpoints.Worker.Hosting;
 using AsyncCheckpoints.Worker.Storage;
 using Microsoft.Extensions.Options;
@@ -75,15 +76,19 @@ internal sealed class JobRunner(
         catch (Exception e) when (e is JobFailedException or ArgumentException || run.Attempts >= MaxAttempts(job, e))
         {
             Log.Discarded(logger, job.Id, job.Kind, e);
-            return (JobState.Discarded, e.Message, default);
+            return (JobState.Discarded, ErrorOf(e), default);
         }
         catch (Exception e)
         {
             var delay = Backoff(run.Attempts);
             Log.Failed(logger, job.Id, job.Kind, run.Attempts, delay.TotalMilliseconds, e);
-            return (JobState.Retryable, e.Message, delay);
+            return (JobState.Retryable, ErrorOf(e), delay);
         }
     }
+
+    // Whoever may list jobs reads it; an address that cannot be reached is for the log.
+    private static string ErrorOf(Exception exception) =>
+        exception.GetBaseException() is SocketException ? $"A connection failed ({exception.GetType().Name}); the worker's log says which." : exception.Message;
 
     // What does not pass by itself is tried again all the same: it may have met rows that another worker was changing.
     private static int MaxAttempts(Job job, Exception exception) =>

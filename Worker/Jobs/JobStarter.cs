@@ -51,12 +51,14 @@ internal sealed class JobStarter(
             request.ItemsPerSecond,
             delay,
             request.UniqueKey);
-        if (!await store.AddJobAsync(job, cancellationToken))
+        // Not cut off from here on: there would be a job that the trail does not know.
+        cancellationToken.ThrowIfCancellationRequested();
+        if (!await store.AddJobAsync(job, CancellationToken.None))
         {
             return null;
         }
 
-        await store.AddAuditAsync(new AuditEntry(actor, "job.start", job.Id, $"{job.Kind} {WithoutContent(arguments)}"), cancellationToken);
+        await store.AddAuditAsync(new AuditEntry(actor, "job.start", job.Id, $"{job.Kind} {WithoutContent(arguments)}"), CancellationToken.None);
         Log.Added(logger, job.Id, job.Kind);
         signal.Set();
         return await store.GetJobAsync(job.Id, cancellationToken);

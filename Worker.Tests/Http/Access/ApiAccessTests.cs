@@ -35,6 +35,24 @@ public sealed class ApiAccessTests
     }
 
     [Theory]
+    [InlineData("Forwarded", "for=192.0.2.1", "/executions", 403)]
+    [InlineData("X-Forwarded-For", "192.0.2.1", "/executions", 403)]
+    [InlineData("x-real-ip", "192.0.2.1", "/", 403)]
+    [InlineData("Via", "1.1 proxy", "/metrics/of/others", 403)]
+    [InlineData("Via", "1.1 proxy", "/healthy", 403)]
+    [InlineData("X-Forwarded-For", "192.0.2.1", "/metrics", null)]
+    [InlineData("X-Forwarded-For", "192.0.2.1", "/health/ready", null)]
+    [InlineData("User-Agent", "curl", "/executions", null)]
+    public void RequireLocalWithoutKeys_ThroughAProxy_IsForMonitoringOnly(string header, string value, string path, int? status)
+    {
+        var context = ContextOf("127.0.0.1", "127.0.0.1:8470");
+        context.Request.Path = path;
+        context.Request.Headers[header] = value;
+        Refusal(() => CreateSut([]).RequireLocalWithoutKeys(context)).ShouldBe(status);
+        Refusal(() => CreateSut(["a"]).RequireLocalWithoutKeys(context)).ShouldBeNull();
+    }
+
+    [Theory]
     [InlineData("127.0.0.1", "localhost", null)]
     [InlineData("127.0.0.1", "evil.example", 401)]
     [InlineData("192.0.2.1", "localhost", 401)]

@@ -176,6 +176,22 @@ public sealed class ApiKeyTests(KeyedHost host) : IClassFixture<KeyedHost>
         bad.ExitCode.ShouldBe(2, bad.Error);
     }
 
+    [Fact]
+    public async Task Watch_InterruptedWithAKeyThatMayOnlyRead_IsCancelledAllTheSame()
+    {
+        using var started = await host.SendAsync(
+            HttpMethod.Post, "/jobs", ApiRole.Operate, JsonContent.Create(new { kind = "verify", scheduledAt = TimeProvider.System.GetUtcNow().AddHours(1) }));
+        var id = (await started.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("id").GetString()!;
+        using var interrupt = new CancellationTokenSource();
+        var result = await CliProcess.RunAsync(
+            ["jobs", "watch", id, "--url", $"{host.Http.BaseAddress}"],
+            new Dictionary<string, string?> { ["CHECKPOINTS_API_KEY"] = host[ApiRole.Read] },
+            onError: _ => interrupt.Cancel(),
+            interrupt: interrupt.Token);
+        result.ExitCode.ShouldBe(130, result.Error);
+        result.Error.ShouldContain("operate is required");
+    }
+
     private static async Task ProblemAsync(HttpResponseMessage response, HttpStatusCode status, string type)
     {
         response.StatusCode.ShouldBe(status);

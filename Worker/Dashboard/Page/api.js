@@ -1,4 +1,5 @@
 // The HTTP API, with the key of whoever is signed in.
+import { write } from './json.js';
 
 const storageKey = 'asynccheckpoints.key';
 let unauthorized = () => {};
@@ -28,9 +29,15 @@ export async function signIn(key) {
 }
 
 /** Calls the API: JSON in, JSON out. Throws an ApiError with words for people. */
-export async function call(method, path, { query, body, signal } = {}) {
+export async function call(method, path, options) {
+  const text = await callText(method, path, options);
+  return text === '' ? null : JSON.parse(text);
+}
+
+/** The same with the answer as it was written: JSON.parse rounds numbers. */
+export async function callText(method, path, { query, body, signal } = {}) {
   const answer = await send(method, path + search(query), { body, signal, key: sessionStorage.getItem(storageKey) });
-  if (answer.ok) return answer.status === 204 ? null : answer.json();
+  if (answer.ok) return answer.text();
   const problem = await answer.json().catch(() => ({}));
   const message = [problem.title, problem.detail].filter(Boolean).join(' ') || `The worker answered with status ${answer.status}.`;
   if (answer.status === 401) unauthorized(hasKey() ? 'The worker does not know this key any more.' : '');
@@ -49,7 +56,7 @@ async function send(method, path, { body, signal, key }) {
   if (body !== undefined) headers['Content-Type'] = 'application/json';
   try {
     // Relative to the page, so that a proxy may put it into a folder.
-    return await fetch(path.slice(1), { method, headers, signal, body: body === undefined ? undefined : JSON.stringify(body), cache: 'no-store' });
+    return await fetch(path.slice(1), { method, headers, signal, body: body === undefined ? undefined : write(body), cache: 'no-store' });
   } catch (error) {
     if (error.name === 'AbortError') throw error;
     throw new ApiError(0, 'The worker does not answer.');

@@ -1,10 +1,17 @@
 // One checkpoint with its state, or the difference of two.
 import { el, id, button, moment, copyButton, ask, tell, count } from './dom.js';
-import { call, checkpointPath, inNamespace } from './api.js';
+import { call, callText, checkpointPath, inNamespace } from './api.js';
 import { fromBase64, view, diffView } from './state.js';
+import { parse, members, compact } from './json.js';
 
-const load = key => call('GET', checkpointPath(key), { query: { ...inNamespace(key), format: 'json' } });
-const metadataOf = checkpoint => new TextEncoder().encode(JSON.stringify(checkpoint.metadata ?? null));
+/** A checkpoint; its version and metadata as texts, with all their digits. */
+async function load(key) {
+  const text = await callText('GET', checkpointPath(key), { query: { ...inNamespace(key), format: 'json' } });
+  const trees = members(parse(text));
+  return { ...JSON.parse(text), version: compact(trees.get('version')), metadata: compact(trees.get('metadata')) };
+}
+
+const metadataOf = checkpoint => new TextEncoder().encode(checkpoint.metadata);
 
 export async function checkpointView(key, { addressOf, onCompare, onDeleted }) {
   let checkpoint;
@@ -28,10 +35,10 @@ export async function checkpointView(key, { addressOf, onCompare, onDeleted }) {
       Parent: parent ? el('a', { href: addressOf(parent) }, id(parent.id)) : '–',
       Created: moment(checkpoint.createdAt),
       Sequence: String(checkpoint.sequence),
-      Version: String(checkpoint.version),
+      Version: checkpoint.version,
       Type: el('bdi', {}, checkpoint.contentType),
     }),
-    checkpoint.metadata ? [el('h4', {}, 'Metadata'), view(metadataOf(checkpoint))] : null,
+    checkpoint.metadata !== 'null' ? [el('h4', {}, 'Metadata'), view(metadataOf(checkpoint))] : null,
     el('h4', {}, 'State'),
     view(state));
 }
@@ -47,7 +54,7 @@ export async function comparison(...keys) {
   const states = both.map(checkpoint => fromBase64(checkpoint.state));
   const metadata = both.map(metadataOf);
   const changed = ['node', 'version', 'contentType', 'parentId'].filter(name => before[name] !== after[name]);
-  const hasOtherMetadata = JSON.stringify(before.metadata) !== JSON.stringify(after.metadata);
+  const hasOtherMetadata = before.metadata !== after.metadata;
   return el('div', {},
     el('h3', { tabindex: -1 }, 'Difference'),
     el('p', { class: 'versus' }, side('−', 'removed', before), side('+', 'added', after)),

@@ -1,6 +1,7 @@
 // A form for each kind of job.
 import { el, ask } from './dom.js';
 import { call } from './api.js';
+import { raw } from './json.js';
 
 const scope = [
   { name: 'execution', label: 'Execution', hint: 'one id' },
@@ -10,7 +11,7 @@ const filters = [
   ...scope,
   { name: 'namespace', label: 'Namespace' },
   { name: 'node', label: 'Node' },
-  { name: 'metadata', label: 'Metadata', hint: '{"tenant":"acme"}', read: text => JSON.parse(text) },
+  { name: 'metadata', label: 'Metadata', hint: '{"tenant":"acme"}', read: raw },
   { name: 'savedFrom', label: 'Saved from', type: 'datetime-local', read: text => new Date(text).toISOString() },
   { name: 'savedBefore', label: 'Saved before', type: 'datetime-local', read: text => new Date(text).toISOString() },
 ];
@@ -56,7 +57,7 @@ const kinds = {
     about: 'Erases what is stored of a person: whole executions, or with metadata only the checkpoints that have them; in Redis, archive and dead letters.',
     fields: [
       { name: 'executions', label: 'Executions like', hint: 'person-4711-*' },
-      { name: 'metadata', label: 'Metadata', hint: '{"person":"4711"}', read: text => JSON.parse(text) },
+      { name: 'metadata', label: 'Metadata', hint: '{"person":"4711"}', read: raw },
       { name: 'dryRun', label: 'Only count', type: 'checkbox', checked: true }],
     danger: values => (values.dryRun ? null : 'What is meant is erased, the latest of its streams too, and cannot be brought back.'),
   },

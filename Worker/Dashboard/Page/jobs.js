@@ -1,6 +1,7 @@
 // Starts jobs and watches them.
 import { el, id, button, keyed, poll, setText, moment, ask, tell, say, count, rate, seconds } from './dom.js';
-import { call, segment } from './api.js';
+import { call, callText, segment } from './api.js';
+import { parse, members, compact } from './json.js';
 import { jobForm } from './job-form.js';
 
 const everyMilliseconds = 2000;
@@ -23,7 +24,7 @@ export function jobs(root) {
 
   async function show() {
     try {
-      const page = await call('GET', '/jobs', { query: { limit: Math.min(limit, 1000) } });
+      const page = read(await callText('GET', '/jobs', { query: { limit: Math.min(limit, 1000) } }));
       problem.hidden = true;
       keyed(list, page.items, job => job.id, cardOf, update);
       empty.hidden = page.items.length > 0;
@@ -34,13 +35,20 @@ export function jobs(root) {
     }
   }
 
+  // A filter by metadata is shown with all its digits.
+  function read(text) {
+    const trees = members(parse(text)).get('items').items.map(({ value }) => members(value));
+    const page = JSON.parse(text);
+    return { ...page, items: page.items.map((job, i) => ({ ...job, arguments: compact(trees[i].get('arguments')) })) };
+  }
+
   function cardOf(job) {
     const cancelling = button('Cancel', () => cancel(job, card), { class: 'danger cancel' });
     const found = el('div', { class: 'findings' });
     const details = el('details', {}, el('summary', {}, 'Details'),
       el('dl', { class: 'fields' },
         el('dt', {}, 'Id'), el('dd', {}, id(job.id)),
-        el('dt', {}, 'Arguments'), el('dd', {}, el('code', {}, JSON.stringify(job.arguments))),
+        el('dt', {}, 'Arguments'), el('dd', {}, el('code', {}, job.arguments)),
         el('dt', {}, 'Counts'), el('dd', { class: 'counts' }),
         el('dt', {}, 'Started'), el('dd', {}, moment(job.startedAt ?? job.scheduledAt))),
       found);

@@ -1,6 +1,36 @@
 // JSON as it was written: numbers keep all their digits, members their order, unlike what JSON.parse makes of them.
 
-const tokens = /"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/g;
+const tokens = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\],:]|[^\s{}[\],:"]+/g;
+
+/** A text of JSON that goes into what is written as it is; throws where it is none. */
+export function raw(text) {
+  JSON.parse(text);
+  return new Raw(text);
+}
+
+class Raw {
+  constructor(text) {
+    this.text = text;
+  }
+}
+
+/** As JSON.stringify, but for raw texts. */
+export function write(value) {
+  if (value instanceof Raw) return value.text;
+  if (Array.isArray(value)) return `[${value.map(write).join(',')}]`;
+  if (value === null || typeof value !== 'object') return JSON.stringify(value);
+  return `{${Object.entries(value).filter(([, item]) => item !== undefined).map(([name, item]) => `${JSON.stringify(name)}:${write(item)}`).join(',')}}`;
+}
+
+/** A tree as text, without spaces. */
+export function compact({ kind, text, items }) {
+  if (!items) return text;
+  const all = items.map(({ name, value }) => (name === null ? '' : `${name}:`) + compact(value)).join(',');
+  return kind === 'object' ? `{${all}}` : `[${all}]`;
+}
+
+/** The trees of an object's members, by name. */
+export const members = tree => new Map(tree.items.map(({ name, value }) => [JSON.parse(name), value]));
 
 /** A tree of {kind, text} and {kind, items} for arrays and objects; null when the text is not JSON. */
 export function parse(text) {

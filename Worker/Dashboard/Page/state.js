@@ -43,8 +43,12 @@ export function view(bytes) {
   const { kind, lines: all } = read(bytes);
   const shown = all.slice(0, mostLines);
   return el('div', { class: 'state' },
-    el('p', { class: 'hint' }, `${kind}, ${size(bytes.length)}${all.length > shown.length ? `; the first ${count(mostLines)} of ${count(all.length)} lines, download it for the rest` : ''}`),
+    el('p', { class: 'hint' }, `${kind}, ${size(bytes.length)}${rest(all, shown, 'download it')}`),
     el('pre', { tabindex: 0, 'aria-label': 'State' }, shown.map(line => el('div', { class: 'row' }, line.map(([kind, text]) => el('span', { class: kind }, text))))));
+}
+
+function rest(all, shown, how) {
+  return all.length > shown.length ? `; the first ${count(shown.length)} of ${count(all.length)} lines, ${how} for the rest` : '';
 }
 
 export function diffView(before, after) {
@@ -53,9 +57,11 @@ export function diffView(before, after) {
   const removed = all.filter(([sign]) => sign === '-').length;
   const added = all.filter(([sign]) => sign === '+').length;
   if (removed + added === 0) return el('p', { class: 'empty' }, 'No difference.');
-  const pre = el('pre', { class: 'diff', tabindex: 0, 'aria-label': 'Difference' });
-  pre.append(...folded(all).map(part => (part.hidden ? fold(part.hidden) : row(part.line))));
-  return el('div', { class: 'state' }, el('p', { class: 'hint' }, `${count(added)} added, ${count(removed)} removed`), pre);
+  const parts = folded(all);
+  const shown = parts.slice(0, mostLines);
+  return el('div', { class: 'state' },
+    el('p', { class: 'hint' }, `${count(added)} added, ${count(removed)} removed${rest(parts, shown, 'download both')}`),
+    el('pre', { class: 'diff', tabindex: 0, 'aria-label': 'Difference' }, shown.map(part => (part.hidden ? fold(part.hidden) : row(part.line)))));
 }
 
 function row([sign, text]) {

@@ -11,6 +11,9 @@ internal sealed class ApiAccess(IOptions<ApiOptions> options)
 {
     private const string Scheme = "Bearer";
 
+    /// <summary>What proxies say of whom they speak for.</summary>
+    private static readonly string[] ProxyHeaders = ["Forwarded", "X-Forwarded-For", "X-Real-IP", "Via"];
+
     private readonly IReadOnlyList<(string Name, ApiRole Role, byte[] Hash)> _keys =
         [.. options.Value.ApiKeys.Select(key => (key.Key, ToRole(key.Value.Role)!.Value, Convert.FromHexString(key.Value.Sha256)))];
 
@@ -27,8 +30,8 @@ internal sealed class ApiAccess(IOptions<ApiOptions> options)
         Enum.GetValues<ApiRole>().Where(role => ToText(role).Equals(text, StringComparison.OrdinalIgnoreCase)).Select(role => (ApiRole?)role).SingleOrDefault();
 
     /// <summary>
-    /// Without keys, lets only this machine in, and only by a name of this machine: a page whose name was made to point
-    /// here (DNS rebinding) would pass for one of our own.
+    /// Without keys, lets only this machine in, not through a proxy on it, and only by a name of this machine: a page whose
+    /// name was made to point here (DNS rebinding) would pass for one of our own.
     /// </summary>
     /// <param name="context">The request.</param>
     /// <exception cref="ApiException">It comes from elsewhere.</exception>
@@ -43,6 +46,15 @@ internal sealed class ApiAccess(IOptions<ApiOptions> options)
         {
             throw new ApiException(ApiProblem.Create(
                 StatusCodes.Status403Forbidden, "keys-required", "Only this machine is served.", "No API keys are configured (Worker:Http:ApiKeys)."));
+        }
+
+        if (!IsForMonitoring(context) && Array.Find(ProxyHeaders, context.Request.Headers.ContainsKey) is { } header)
+        {
+            throw new ApiException(ApiProblem.Create(
+                StatusCodes.Status403Forbidden,
+                "keys-required",
+                "Only this machine is served.",
+                $"The request comes through a proxy ({header}), and no API keys are configured (Worker:Http:ApiKeys)."));
         }
 
         if (!NamesThisMachine(context))
@@ -108,6 +120,9 @@ internal sealed class ApiAccess(IOptions<ApiOptions> options)
     /// <param name="host">A host, IPv6 with or without brackets.</param>
     public static bool IsLoopback(string host) =>
         host.Equals("localhost", StringComparison.OrdinalIgnoreCase) || (IPAddress.TryParse(host.Trim('[', ']'), out var address) && IPAddress.IsLoopback(address));
+
+    // No data, and what a proxy on this machine may hand out (edge in infra/kubernetes).
+    private static bool IsForMonitoring(HttpContext context) => context.Request.Path.StartsWithSegments("/health") || context.Request.Path == "/metrics";
 
     // A Unix socket has no address.
     private static bool IsFromThisMachine(HttpContext context) => context.Connection.RemoteIpAddress is not { } address || IPAddress.IsLoopback(address);
