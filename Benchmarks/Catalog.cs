@@ -168,6 +168,16 @@ internal static class Catalog
             [() => new SdkMemory("client")],
             [Target.AtMost(SdkMemory.BufferMegabytes + 50, "client", Metric.Megabytes)]),
         new("idle", "worker with nothing to do", Metric.Cpu, [() => new IdleWorker("worker")], [Target.AtMost(1, "worker", Metric.Cpu)]),
+        new(
+            "sizes",
+            "what a checkpoint takes beside its state",
+            Metric.RedisBytes,
+            [
+                () => new StoredBytes("SQLite, 1 KB", isSqlite: true, 1024),
+                () => new StoredBytes("PostgreSQL, 16 KB", isSqlite: false, 16 * 1024),
+                () => new StoredBytes("PostgreSQL, 1 KB", isSqlite: false, 1024),
+            ],
+            []),
         new("cold-start", "embedded worker until it is ready", Metric.Seconds, [() => new ColdStart("worker")], [Target.AtMost(2, "worker", Metric.Seconds)]),
     ];
 

@@ -18,6 +18,11 @@ internal static class Metric
     public const string RabbitCpu = "µs of processor/operation, RabbitMQ";
     public const string PostgresCpu = "µs of processor/operation, PostgreSQL";
     public const string Megabytes = "MB resident";
+    public const string RedisBytes = "B/checkpoint beside its state, Redis";
+    public const string RabbitBytes = "B/checkpoint beside its state, RabbitMQ (on the queue)";
+    public const string ArchiveBytes = "B/checkpoint beside its state, archive";
+    public const string BoxBytes = "B/checkpoint, inbox and outbox";
+    public const string TombstoneBytes = "B/deletion, Redis";
     public const string Cpu = "% of a core";
     public const string Seconds = "s";
 

@@ -18,6 +18,7 @@ internal sealed partial class InProcessCheckpointCache : ICheckpointCache
     private readonly TimeProvider _time;
     private readonly long _maxBytes;
     private readonly Lock _gate = new();
+    private long _lead;
     private readonly Dictionary<string, CachedExecution> _executions = new(StringComparer.Ordinal);
     private readonly Dictionary<string, (string Owner, long Until)> _leases = new(StringComparer.Ordinal);
 
@@ -42,10 +43,14 @@ internal sealed partial class InProcessCheckpointCache : ICheckpointCache
     /// <inheritdoc />
     public int ShardCount => _marks.Length;
 
-    private long Now => CheckpointCodec.ToMicroseconds(_time.GetUtcNow());
+    private long Now => CheckpointCodec.ToMicroseconds(_time.GetUtcNow()) + Interlocked.Read(ref _lead);
 
     /// <inheritdoc />
     public Task InitializeAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <summary>Has its clock go on from a time, where that is ahead: the machine's was set back while nothing ran here.</summary>
+    /// <param name="time">The time.</param>
+    public void GoOnFrom(DateTimeOffset time) => Interlocked.Exchange(ref _lead, Math.Max(0, CheckpointCodec.ToMicroseconds(time) - CheckpointCodec.ToMicroseconds(_time.GetUtcNow())));
 
     /// <inheritdoc />
     public Task<DateTimeOffset> GetTimeAsync(CancellationToken cancellationToken) =>

@@ -203,14 +203,4 @@ public sealed class OrderFaultTests(FaultServers servers)
         };
         await RawQueue.PublishAsync(lab.Servers.RabbitMq, lab.Prefix, (WireFormat.ContentType.MediaType, message.ToByteArray()));
     }
-
-    /// <summary>A wall clock that can be set; its timer is monotonic, as the machine's is.</summary>
-    private sealed class JumpingTime : TimeProvider
-    {
-        private long _offset;
-
-        public override DateTimeOffset GetUtcNow() => System.GetUtcNow() + TimeSpan.FromTicks(Interlocked.Read(ref _offset));
-
-        public void Jump(TimeSpan by) => Interlocked.Add(ref _offset, by.Ticks);
-    }
 }

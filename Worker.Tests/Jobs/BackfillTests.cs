@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using AsyncCheckpoints.Tests.Pipeline;
 using AsyncCheckpoints.Tests.Servers;
 using AsyncCheckpoints.Tests.Storage.Postgres;
 using AsyncCheckpoints.Worker.Storage;
@@ -142,6 +143,9 @@ public sealed class BackfillTests
             await command.ExecuteNonQueryAsync();
         }
 
+        // What has a pending mark is on its way for a verification.
+        await Deployment.UntilAsync(
+            async () => (await worker.RunAsync("verify", new { against = "cache" })).GetProperty("findings").GetInt64() == 3, "the marks are settled");
         (await worker.RunAsync("verify", new { against = "cache" })).GetProperty("counts").GetProperty("missing").GetInt64().ShouldBe(3);
         (await worker.RunAsync("backfill", new { source = "cache" })).GetProperty("counts").GetProperty("archived").GetInt64().ShouldBe(3);
         (await worker.RunAsync("verify", new { against = "cache" })).GetProperty("findings").GetInt64().ShouldBe(0);

@@ -25,6 +25,7 @@ internal sealed class JobWorker : IAsyncDisposable
 
     public JobWorker(int batchSize = 50)
     {
+        this["Worker__SettleAfter"] = "00:00:00";
         this["Jobs__Lease"] = "00:00:00.500";
         this["Jobs__Interval"] = "00:00:00.050";
         this["Jobs__BatchSize"] = $"{batchSize}";

@@ -26,4 +26,10 @@ internal static partial class Log
 
     [LoggerMessage(2007, LogLevel.Debug, "The archive ({Archive}) took no write")]
     public static partial void ProbeFailed(ILogger logger, string archive, Exception exception);
+
+    [LoggerMessage(2008, LogLevel.Warning, "This machine's clock is behind the newest that is archived; time goes on from {Time}")]
+    public static partial void ClockWasSetBack(ILogger logger, DateTimeOffset time);
+
+    [LoggerMessage(2009, LogLevel.Warning, "Whether this machine's clock was set back is not known: the archive cannot be read")]
+    public static partial void ClockNotChecked(ILogger logger, Exception exception);
 }

@@ -43,7 +43,7 @@ public static class CheckpointWorkerExtensions
             .AddDiagnostics(configuration)
             .AddStorage(parts)
             .AddCache(parts)
-            .AddArchiving()
+            .AddArchiving(parts)
             .AddBus(parts)
             .AddCheckpointClient()
             .AddJobs(configuration)
@@ -116,10 +116,12 @@ public static class CheckpointWorkerExtensions
     }
 
     private static IServiceCollection AddCache(this IServiceCollection services, WorkerParts parts) => parts.IsEmbedded
-        ? services.AddSingleton<ICheckpointCache>(provider => new InProcessCheckpointCache(provider.GetRequiredService<TimeProvider>()))
+        ? services
+            .AddSingleton(provider => new InProcessCheckpointCache(provider.GetRequiredService<TimeProvider>()))
+            .AddSingleton<ICheckpointCache>(provider => provider.GetRequiredService<InProcessCheckpointCache>())
         : services.AddRedisCache();
 
-    private static IServiceCollection AddArchiving(this IServiceCollection services)
+    private static IServiceCollection AddArchiving(this IServiceCollection services, WorkerParts parts)
     {
         services.AddSingleton<ArchiveState>();
         services.AddSingleton(provider => new CommandReader(provider.GetRequiredService<IOptions<CheckpointOptions>>().Value.MaxStateBytes));
@@ -133,6 +135,12 @@ public static class CheckpointWorkerExtensions
         services.AddSingletonHostedService<PendingSettler>();
         services.AddSingletonHostedService<ArchiveWriter>();
         services.AddSingletonHostedService<ConsumptionGate>();
+        if (parts.IsEmbedded)
+        {
+            // Before the client, which takes its time from the cache.
+            services.AddHostedService<EmbeddedClock>();
+        }
+
         return services;
     }
 

@@ -7,7 +7,7 @@ namespace AsyncCheckpoints.Worker.Retention;
 
 /// <summary>Removes what has served: old inbox rows, delivered outbox rows, tombstones that nothing late can meet, ended jobs.</summary>
 internal sealed class ArchivePurge(
-    ICheckpointArchive archive, IJobStore jobs, IOptions<WorkerOptions> options, IOptions<JobOptions> jobOptions, TimeProvider time) : IDuty
+    ICheckpointArchive archive, IJobStore jobs, IOptions<WorkerOptions> options, IOptions<JobOptions> jobOptions) : IDuty
 {
     private const int BatchSize = 1000;
 
@@ -20,6 +20,6 @@ internal sealed class ArchivePurge(
         var (inbox, outbox, tombstones) = await archive.PurgeAsync(
             new PurgeLimits(options.Value.InboxRetention, options.Value.OutboxRetention, options.Value.TombstoneRetention, BatchSize),
             cancellationToken);
-        return inbox + outbox + tombstones + await jobs.PurgeJobsAsync(time.GetUtcNow() - jobOptions.Value.Keep, BatchSize, cancellationToken);
+        return inbox + outbox + tombstones + await jobs.PurgeJobsAsync(jobOptions.Value.Keep, BatchSize, cancellationToken);
     }
 }

@@ -39,8 +39,8 @@ internal interface IJobStore
     /// <summary>What a job found, in its order, from behind a position.</summary>
     Task<IReadOnlyList<StoredFinding>> ListFindingsAsync(string jobId, long after, int limit, CancellationToken cancellationToken);
 
-    /// <summary>Removes ended jobs with their findings.</summary>
-    Task<int> PurgeJobsAsync(DateTimeOffset endedBefore, int batchSize, CancellationToken cancellationToken);
+    /// <summary>Removes jobs that ended longer ago than this, with their findings.</summary>
+    Task<int> PurgeJobsAsync(TimeSpan age, int batchSize, CancellationToken cancellationToken);
 
     /// <summary>How many checkpoints an execution has.</summary>
     Task<long> CountCheckpointsOfAsync(string executionId, CancellationToken cancellationToken);

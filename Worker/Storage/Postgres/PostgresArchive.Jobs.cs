@@ -79,8 +79,8 @@ internal sealed partial class PostgresArchive
         Bigint(limit));
 
     /// <inheritdoc />
-    public Task<int> PurgeJobsAsync(DateTimeOffset endedBefore, int batchSize, CancellationToken cancellationToken) =>
-        PurgeAsync(_sql.JobPurge, Parameter(endedBefore.ToUniversalTime(), NpgsqlDbType.TimestampTz), batchSize, cancellationToken);
+    public Task<int> PurgeJobsAsync(TimeSpan age, int batchSize, CancellationToken cancellationToken) =>
+        PurgeAsync(_sql.JobPurge, Age(age), batchSize, cancellationToken);
 
     /// <inheritdoc />
     public Task<long> CountCheckpointsOfAsync(string executionId, CancellationToken cancellationToken) =>

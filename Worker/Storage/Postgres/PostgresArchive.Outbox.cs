@@ -50,6 +50,13 @@ internal sealed partial class PostgresArchive
     }
 
     /// <inheritdoc />
+    public async Task<DateTimeOffset?> GetNewestArrivalAsync(CancellationToken cancellationToken)
+    {
+        await using var command = _source.CreateCommand(_sql.NewestArrival);
+        return await command.ExecuteScalarAsync(cancellationToken) is DateTime newest ? new DateTimeOffset(newest) : null;
+    }
+
+    /// <inheritdoc />
     public async Task<OutboxStats> GetOutboxStatsAsync(CancellationToken cancellationToken)
     {
         await using var command = _source.CreateCommand(_sql.OutboxStats);

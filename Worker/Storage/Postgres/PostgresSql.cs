@@ -275,6 +275,8 @@ internal sealed partial class PostgresSql(string tables)
         WHERE o.delivered_at IS NULL
         """;
 
+    public string NewestArrival { get; } = $"/* inbox.newest */ SELECT max(i.received_at) FROM {tables}inbox AS i";
+
     public string InboxPurge { get; } = Purge("inbox", tables, "received_at");
 
     public string OutboxPurge { get; } = Purge("outbox", tables, "delivered_at");

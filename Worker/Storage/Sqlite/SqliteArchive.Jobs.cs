@@ -103,12 +103,12 @@ internal sealed partial class SqliteArchive
         (long)limit);
 
     /// <inheritdoc />
-    public async Task<int> PurgeJobsAsync(DateTimeOffset endedBefore, int batchSize, CancellationToken cancellationToken)
+    public async Task<int> PurgeJobsAsync(TimeSpan age, int batchSize, CancellationToken cancellationToken)
     {
         await _connections.WriteAsync(
-            (transaction, prepare) => prepare(_sql.FindingPurge).Execute(transaction, CheckpointCodec.ToMicroseconds(endedBefore), long.MaxValue),
+            (transaction, prepare) => prepare(_sql.FindingPurge).Execute(transaction, Now - Microseconds(age), long.MaxValue),
             cancellationToken);
-        return await PurgeAsync(_sql.JobPurge, endedBefore, batchSize, cancellationToken);
+        return await PurgeAsync(_sql.JobPurge, _time.GetUtcNow() - age, batchSize, cancellationToken);
     }
 
     /// <inheritdoc />

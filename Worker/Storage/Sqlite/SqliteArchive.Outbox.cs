@@ -39,6 +39,17 @@ internal sealed partial class SqliteArchive
             cancellationToken);
 
     /// <inheritdoc />
+    public Task<DateTimeOffset?> GetNewestArrivalAsync(CancellationToken cancellationToken) => _connections.ReadAsync<DateTimeOffset?>(
+        connection =>
+        {
+            using var statement = new SqliteStatement(connection, _sql.NewestArrival);
+            using var reader = statement.Query(null);
+            reader.Read();
+            return reader.IsDBNull(0) ? null : CheckpointCodec.FromMicroseconds(reader.GetInt64(0));
+        },
+        cancellationToken);
+
+    /// <inheritdoc />
     public Task<OutboxStats> GetOutboxStatsAsync(CancellationToken cancellationToken) => _connections.ReadAsync(
         connection =>
         {

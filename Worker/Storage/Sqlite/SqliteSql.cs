@@ -152,6 +152,8 @@ internal sealed partial class SqliteSql(string tables)
         WHERE outbox_id = ?2 AND lease_owner = ?1 AND delivered_at IS NULL
         """;
 
+    public string NewestArrival { get; } = $"/* inbox.newest */ SELECT max(received_at) FROM {tables}inbox";
+
     public string OutboxStats { get; } = $"""
         /* outbox.stats */
         SELECT count(*), min(o.created_at) FROM {tables}outbox AS o WHERE o.delivered_at IS NULL
