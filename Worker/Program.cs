@@ -18,6 +18,15 @@ return await CheckpointsCommand.RunAsync(args, async settings =>
     var app = builder.Build();
     app.MapCheckpointWorker();
     var watch = app.Services.GetRequiredService<ConsumptionWatch>();
-    await app.RunAsync();
-    return watch.IsLost ? ExitCodes.Failed : ExitCodes.Done;
+    var stopping = app.Lifetime.ApplicationStopping;
+    try
+    {
+        await app.RunAsync();
+    }
+    catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+    {
+        // Told to stop while a part of it was still starting, or a part that cannot be stopped any more.
+    }
+
+    return watch.HasGivenUp ? ExitCodes.Failed : ExitCodes.Done;
 });

@@ -13,7 +13,7 @@ internal sealed partial class InProcessCheckpointCache : ICheckpointCache
     public const long DefaultMaxBytes = 256L * 1024 * 1024;
 
     private const int TrimAtSave = 8;
-    private const int TrimAtSettle = 64;
+    private const int TrimAtSettle = 1000;
 
     private readonly TimeProvider _time;
     private readonly long _maxBytes;

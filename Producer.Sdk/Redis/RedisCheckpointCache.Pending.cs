@@ -94,12 +94,12 @@ internal sealed partial class RedisCheckpointCache
         var calls = new List<Task<IReadOnlyList<PendingMark>>>(plain.Count + streams.Count);
         foreach (var (shard, some) in plain)
         {
-            calls.AddRange(some.Chunk(SettleChunk).Select(part => SettlePlainAsync(shard, part, cancellationToken)));
+            calls.AddRange(some.Chunk(SettleChunk).Select(part => OrMissingAsync(part, SettlePlainAsync(shard, part, cancellationToken))));
         }
 
         foreach (var some in streams.Values)
         {
-            calls.AddRange(some.Chunk(SettleChunk).Select(part => SettleStreamAsync(part, cancellationToken)));
+            calls.AddRange(some.Chunk(SettleChunk).Select(part => OrMissingAsync(part, SettleStreamAsync(part, cancellationToken))));
         }
 
         return [.. (await Task.WhenAll(calls)).SelectMany(missing => missing)];
@@ -231,6 +231,19 @@ internal sealed partial class RedisCheckpointCache
         }
 
         return new PendingEntry(mark, checkpoint.Sequence == mark.Sequence ? checkpoint.Record : default);
+    }
+
+    /// <summary>A key of another type in its place is as good as a loss, and not one of the other parts.</summary>
+    private static async Task<IReadOnlyList<PendingMark>> OrMissingAsync(PendingMark[] marks, Task<IReadOnlyList<PendingMark>> settling)
+    {
+        try
+        {
+            return await settling;
+        }
+        catch (CheckpointFormatException)
+        {
+            return marks;
+        }
     }
 
     private async Task<IReadOnlyList<PendingMark>> SettlePlainAsync(int shard, PendingMark[] marks, CancellationToken cancellationToken)

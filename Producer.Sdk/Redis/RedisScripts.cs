@@ -113,7 +113,7 @@ internal static partial class RedisScripts
             if shut then
               drop()
             else
-              trim(64 + #counted)
+              trim(pend == 0 and 1000 or 64 + #counted)
               redis.call('HSET', H, '\1', state())
               if pend == 0 and ttl > 0 then arm() end
             end

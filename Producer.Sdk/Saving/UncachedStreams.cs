@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using AsyncCheckpoints.Caching;
 
 namespace AsyncCheckpoints.Saving;
@@ -16,40 +15,17 @@ internal readonly record struct UncachedDeletion(PendingKind Kind, CheckpointKey
 internal sealed class UncachedStreams
 {
     private const int Capacity = 10_000;
-    private readonly ConcurrentDictionary<(string ExecutionId, string Namespace), long> _sequences = new();
-    private readonly ConcurrentQueue<(string ExecutionId, string Namespace)> _oldestSequences = new();
-    private readonly ConcurrentDictionary<CheckpointKey, UncachedDeletion> _deletions = new();
-    private readonly ConcurrentQueue<CheckpointKey> _oldestDeletions = new();
+    private readonly BoundedMemory<(string ExecutionId, string Namespace), long> _sequences = new(Capacity, Math.Max);
+    private readonly BoundedMemory<CheckpointKey, UncachedDeletion> _deletions = new(Capacity, static (_, newer) => newer);
 
     /// <summary>Remembers a save that Redis did not take.</summary>
     /// <param name="key">The checkpoint.</param>
     /// <param name="sequence">Its sequence.</param>
-    public void Add(CheckpointKey key, long sequence)
-    {
-        var stream = (key.ExecutionId, key.Namespace);
-        if (_sequences.TryAdd(stream, sequence))
-        {
-            Forget(_sequences, _oldestSequences, stream);
-        }
-        else
-        {
-            _sequences.AddOrUpdate(stream, sequence, (_, known) => Math.Max(known, sequence));
-        }
-    }
+    public void Add(CheckpointKey key, long sequence) => _sequences.Add((key.ExecutionId, key.Namespace), sequence);
 
     /// <summary>Remembers a deletion that Redis did not take.</summary>
     /// <param name="deletion">The deletion.</param>
-    public void Add(UncachedDeletion deletion)
-    {
-        if (_deletions.TryAdd(deletion.Key, deletion))
-        {
-            Forget(_deletions, _oldestDeletions, deletion.Key);
-        }
-        else
-        {
-            _deletions[deletion.Key] = deletion;
-        }
-    }
+    public void Add(UncachedDeletion deletion) => _deletions.Add(deletion.Key, deletion);
 
     /// <summary>The newest remembered deletion of a checkpoint, by itself or with its execution.</summary>
     /// <param name="key">The checkpoint.</param>
@@ -80,18 +56,7 @@ internal sealed class UncachedStreams
             return true;
         }
 
-        _sequences.TryRemove(KeyValuePair.Create((executionId, ns), sequence));
+        _sequences.Remove((executionId, ns), sequence);
         return false;
-    }
-
-    /// <summary>Makes room for what was added.</summary>
-    private static void Forget<TKey, TValue>(ConcurrentDictionary<TKey, TValue> known, ConcurrentQueue<TKey> oldest, TKey added)
-        where TKey : notnull
-    {
-        oldest.Enqueue(added);
-        while (oldest.Count > Capacity && oldest.TryDequeue(out var first))
-        {
-            known.TryRemove(first, out _);
-        }
     }
 }

@@ -48,7 +48,7 @@ public sealed class RedisFaultTests(FaultServers servers)
     [Fact]
     public Task RollBack_Redis_ItIsBroughtUpToTheArchive() => FaultLab.RunAsync(servers.Set, 3212, async lab =>
     {
-        lab["Worker__SettleAfter"] = "00:00:10";
+        lab["Worker__SettleAfter"] = "00:00:20";
         lab["Worker__RescueAfter"] = "1.00:00:00"; // It has nothing to do with this.
         await lab.StartWorkerAsync();
         var host = await lab.StartClientAsync();
@@ -60,7 +60,11 @@ public sealed class RedisFaultTests(FaultServers servers)
         }
 
         var (data, copy) = (Path.Combine(servers.Set.Folder, "redis"), Directory.CreateTempSubdirectory("asynccheckpoints-").FullName);
+        await servers.Set.PauseAsync(ServerKind.Redis);
         Copy(data, copy);
+        await servers.Set.ResumeAsync(ServerKind.Redis);
+        await FaultLab.UntilAsync(
+            async () => (await client.SaveAsync(new Checkpoint { ExecutionId = "other" })).Cached, "Redis answers");
         await client.SaveAsync(new Checkpoint { ExecutionId = "e", Id = "5" }, Persisted);
         await client.DeleteAsync(new CheckpointKey("e", "", "3"), Persisted.Durability);
         await servers.Set.KillAsync(ServerKind.Redis);
@@ -71,23 +75,26 @@ public sealed class RedisFaultTests(FaultServers servers)
 
         await FaultLab.UntilAsync(async () => await LatestAsync() is "5", "the latest is there again");
         await FaultLab.UntilAsync(async () => await StatusAsync("3") is CacheReadStatus.Deleted, "what was deleted is deleted again");
-        await FaultLab.UntilAsync(async () => (await cache.GetPendingStatsAsync(CancellationToken.None)).Count == 0, "nothing is pending");
+        await FaultLab.UntilAsync(async () => await OrNullAsync<object>(async () => (await cache.GetPendingStatsAsync(CancellationToken.None)).Count) is 0L, "nothing is pending");
         (await client.ListAsync(new CheckpointQuery { ExecutionId = "e" })).Items.Select(checkpoint => checkpoint.Id).ShouldBe(["5", "4", "2", "1"]);
         Directory.Delete(copy, true);
 
-        async Task<string?> LatestAsync()
+        async Task<string?> LatestAsync() => await OrNullAsync(async () => (await client.LoadLatestAsync("e"))?.Id);
+
+        Task<object?> StatusAsync(string id) => OrNullAsync<object>(async () => (await cache.LoadAsync(new CheckpointKey("e", "", id), CancellationToken.None)).Status);
+
+        static async Task<T?> OrNullAsync<T>(Func<Task<T?>> read)
+            where T : class
         {
             try
             {
-                return (await client.LoadLatestAsync("e"))?.Id;
+                return await read();
             }
             catch (CheckpointUnavailableException)
             {
                 return null;
             }
         }
-
-        async Task<CacheReadStatus> StatusAsync(string id) => (await cache.LoadAsync(new CheckpointKey("e", "", id), CancellationToken.None)).Status;
 
         static void Copy(string from, string to)
         {

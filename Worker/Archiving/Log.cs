@@ -27,6 +27,9 @@ internal static partial class Log
     [LoggerMessage(2007, LogLevel.Debug, "The archive ({Archive}) took no write")]
     public static partial void ProbeFailed(ILogger logger, string archive, Exception exception);
 
+    [LoggerMessage(2010, LogLevel.Error, "What Redis lost of {Key} could not be put back; reads of it may be behind until it is saved again")]
+    public static partial void NotPutBack(ILogger logger, CheckpointKey key, Exception exception);
+
     [LoggerMessage(2008, LogLevel.Warning, "This machine's clock is behind the newest that is archived; time goes on from {Time}")]
     public static partial void ClockWasSetBack(ILogger logger, DateTimeOffset time);
 

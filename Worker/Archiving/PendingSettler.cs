@@ -1,6 +1,7 @@
 using System.Threading.Channels;
 using AsyncCheckpoints.Caching;
 using AsyncCheckpoints.Saving;
+using AsyncCheckpoints.Worker.Storage;
 using Microsoft.Extensions.Options;
 
 namespace AsyncCheckpoints.Worker.Archiving;
@@ -20,6 +21,7 @@ internal sealed class PendingSettler(
 
     // Many marks of a shard go in one call.
     private static readonly TimeSpan Gathering = TimeSpan.FromMilliseconds(100);
+    private const int ParallelStreams = 8;
     private static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(1);
 
     // Bounded: when Redis is slow the writers wait.
@@ -74,8 +76,10 @@ internal sealed class PendingSettler(
             await TakeInAsync(stoppingToken);
             if (Due() is var due and > 0)
             {
-                var isSettled = await TrySettleAsync([.. _held.Take(due).SelectMany(committed => committed.Marks)], stoppingToken);
-                if (isSettled || IsFull || IsEnding)
+                // Putting back may take long; what commits meanwhile must not wait for it.
+                var settling = TrySettleAsync([.. _held.Take(due).SelectMany(committed => committed.Marks)], stoppingToken);
+                await TakeInWhileAsync(settling);
+                if (await settling || IsFull || IsEnding)
                 {
                     Release(due);
                 }
@@ -120,6 +124,23 @@ internal sealed class PendingSettler(
         }
     }
 
+    private async Task TakeInWhileAsync(Task<bool> settling)
+    {
+        while (!settling.IsCompleted && !IsFull)
+        {
+            var readable = _committed.Reader.WaitToReadAsync().AsTask();
+            if (await Task.WhenAny(settling, readable) == settling || !await readable)
+            {
+                return;
+            }
+
+            while (!IsFull && _committed.Reader.TryRead(out var more))
+            {
+                Hold(more);
+            }
+        }
+    }
+
     /// <summary>How many transactions' marks to settle now.</summary>
     private int Due()
     {
@@ -154,7 +175,10 @@ internal sealed class PendingSettler(
         }
     }
 
-    /// <summary>False: Redis is away. The marks are held until it is back, for it may come back without them.</summary>
+    /// <summary>
+    /// False: Redis, or the archive to put back from, is away. The marks are held until both are back, for Redis may come
+    /// back without them.
+    /// </summary>
     private async Task<bool> TrySettleAsync(List<PendingMark> marks, CancellationToken stoppingToken)
     {
         try
@@ -171,7 +195,7 @@ internal sealed class PendingSettler(
             }
 
             _failedAt = time.GetTimestamp();
-            return e is not CheckpointUnavailableException;
+            return e is not CheckpointUnavailableException && !TransientErrors.IsTransient(e);
         }
     }
 
@@ -180,20 +204,40 @@ internal sealed class PendingSettler(
         foreach (var deletion in lost.Where(mark => mark.Kind != PendingKind.Save).OrderBy(mark => mark.Sequence))
         {
             var isClear = deletion.Kind == PendingKind.Clear;
-            await refill.DeleteAsync(
-                deletion.Key.ExecutionId, isClear ? null : deletion.Key.Namespace, isClear ? null : deletion.Key.Id, deletion.Sequence, stoppingToken);
+            await PutBackAsync(deletion.Key, async cancellationToken =>
+            {
+                await refill.DeleteAsync(
+                    deletion.Key.ExecutionId, isClear ? null : deletion.Key.Namespace, isClear ? null : deletion.Key.Id, deletion.Sequence, cancellationToken);
+                return 0;
+            }, stoppingToken);
         }
 
         var count = 0;
-        foreach (var stream in lost.Where(mark => mark.Kind == PendingKind.Save).GroupBy(mark => (mark.Key.ExecutionId, mark.Key.Namespace)))
-        {
-            count += await refill.RefillAsync(
-                stream.Key.ExecutionId, stream.Key.Namespace, [.. stream.Select(mark => (mark.Key.Id, mark.Sequence))], stream.MaxBy(mark => mark.Sequence).Policy, stoppingToken);
-        }
-
+        await Parallel.ForEachAsync(
+            lost.Where(mark => mark.Kind == PendingKind.Save).GroupBy(mark => mark.Key with { Id = "" }),
+            new ParallelOptions { MaxDegreeOfParallelism = ParallelStreams, CancellationToken = stoppingToken },
+            async (stream, cancellationToken) => Interlocked.Add(ref count, await PutBackAsync(
+                stream.Key,
+                token => refill.RefillAsync(
+                    stream.Key.ExecutionId, stream.Key.Namespace, [.. stream.Select(mark => (mark.Key.Id, mark.Sequence))], stream.MaxBy(mark => mark.Sequence).Policy, token),
+                cancellationToken)));
         if (count > 0)
         {
             Log.PutBack(logger, count);
+        }
+    }
+
+    /// <summary>What one of them meets (a key of another type, a damaged row) is not the others' fault.</summary>
+    private async Task<int> PutBackAsync(CheckpointKey key, Func<CancellationToken, Task<int>> putBack, CancellationToken stoppingToken)
+    {
+        try
+        {
+            return await putBack(stoppingToken);
+        }
+        catch (Exception e) when (!stoppingToken.IsCancellationRequested && e is not CheckpointUnavailableException && !TransientErrors.IsTransient(e))
+        {
+            Log.NotPutBack(logger, key, e);
+            return 0;
         }
     }
 

@@ -16,6 +16,8 @@ internal sealed class ConsumptionWatch(IOptions<WorkerOptions> options, TimeProv
     private bool _isStalled;
     private bool _isLost;
     private long? _waiting;
+    private int _unknown;
+    private bool _hasGivenUp;
 
     /// <summary>Messages waited for longer than <see cref="WorkerOptions.StallAfter"/>, and none came here.</summary>
     public bool IsStalled
@@ -41,6 +43,18 @@ internal sealed class ConsumptionWatch(IOptions<WorkerOptions> options, TimeProv
         }
     }
 
+    /// <summary>The process was told to end for that.</summary>
+    public bool HasGivenUp
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _hasGivenUp;
+            }
+        }
+    }
+
     /// <summary>How many messages waited in the queue at the last look; null: not known.</summary>
     public long? Waiting
     {
@@ -50,6 +64,15 @@ internal sealed class ConsumptionWatch(IOptions<WorkerOptions> options, TimeProv
             {
                 return _waiting;
             }
+        }
+    }
+
+    /// <summary>The process ends because of <see cref="IsLost"/>, whatever is seen from now on.</summary>
+    public void GiveUp()
+    {
+        lock (_lock)
+        {
+            _hasGivenUp = true;
         }
     }
 
@@ -79,6 +102,13 @@ internal sealed class ConsumptionWatch(IOptions<WorkerOptions> options, TimeProv
     {
         lock (_lock)
         {
+            var isIdle = isOpen && _inHand == 0 && _taken == _takenBefore;
+            if (waiting is null && isIdle && ++_unknown < 2)
+            {
+                return; // One look that failed says nothing.
+            }
+
+            _unknown = waiting is null ? _unknown : 0;
             _waiting = waiting;
             if (waiting is not > 0 || !isOpen || _inHand > 0 || _taken != _takenBefore)
             {

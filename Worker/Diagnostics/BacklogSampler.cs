@@ -23,6 +23,8 @@ internal sealed class BacklogSampler(
     IOptions<WorkerOptions> options,
     ILogger<BacklogSampler> logger) : IDuty
 {
+    private static readonly TimeSpan MinTimeout = TimeSpan.FromSeconds(2);
+
     public string Name => "Backlog sample";
 
     public TimeSpan Interval => options.Value.SampleInterval;
@@ -38,11 +40,6 @@ internal sealed class BacklogSampler(
         var outbox = SampleArchiveAsync("outbox", archive.GetOutboxStatsAsync, cancellationToken);
         var figures = SampleArchiveAsync("archive", store.GetStatsAsync, cancellationToken);
         var depth = SampleQueueAsync(cancellationToken);
-        if (await outbox is { } stats)
-        {
-            backlog.SawOutbox(stats);
-        }
-
         var queues = await depth;
         if (queues?.Dead is { } dead)
         {
@@ -50,10 +47,16 @@ internal sealed class BacklogSampler(
         }
 
         watch.Saw(queues?.Waiting, gate.IsOpen);
-        if (watch.IsLost && !lifetime.ApplicationStopping.IsCancellationRequested)
+        if (watch.IsLost && !watch.HasGivenUp)
         {
+            watch.GiveUp();
             Log.StoppingToRestart(logger);
             lifetime.StopApplication();
+        }
+
+        if (await outbox is { } stats)
+        {
+            backlog.SawOutbox(stats);
         }
 
         history.Add(await pending, await outbox, queues?.Waiting, await figures);
@@ -118,7 +121,7 @@ internal sealed class BacklogSampler(
     private async Task<QueueCounts?> SampleQueueAsync(CancellationToken cancellationToken)
     {
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        timeout.CancelAfter(Interval);
+        timeout.CancelAfter(Interval > MinTimeout ? Interval : MinTimeout);
         try
         {
             return await queue.CountAsync(timeout.Token);

@@ -46,7 +46,7 @@ internal sealed class RabbitMqQueueDepth(string uri, QueueNames names) : IQueueD
         {
             return (await channel.QueueDeclarePassiveAsync(queue, cancellationToken)).MessageCount;
         }
-        catch (OperationInterruptedException e) when (e.ShutdownReason is { ReplyCode: 404 })
+        catch (OperationInterruptedException e) when (e.ShutdownReason is { ReplyCode: 403 or 404 })
         {
             return null;
         }

@@ -58,12 +58,11 @@ public sealed class PostgresArchiveTests : ArchiveConformanceTests
     [Fact]
     public async Task CommitAsync_DeletionThatTakesLong_IsNotCutShort()
     {
-        await using var sut = new PostgresArchive(new() { ConnectionString = $"{_connectionString};Command Timeout=1" });
-        await sut.MigrateAsync(default);
-        await CommitAsync(sut, Make("large", "a", 1));
+        await using var sut = new PostgresArchive(new() { ConnectionString = $"{_connectionString};Command Timeout=3" });
+        await CommitAsync(await CreateSut(), Make("large", "a", 1));
         await ExecuteAsync(
             """
-            CREATE FUNCTION checkpoints.slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(2); RETURN OLD; END $$;
+            CREATE FUNCTION checkpoints.slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(5); RETURN OLD; END $$;
             CREATE TRIGGER slow BEFORE DELETE ON checkpoints.checkpoints FOR EACH ROW EXECUTE FUNCTION checkpoints.slow()
             """);
 
