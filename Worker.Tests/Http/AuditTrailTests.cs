@@ -4,6 +4,8 @@ using System.Text.Json;
 using AsyncCheckpoints.Tests.Jobs;
 using AsyncCheckpoints.Tests.Pipeline;
 using AsyncCheckpoints.Tests.Servers;
+using AsyncCheckpoints.Tests.Storage.Postgres;
+using Npgsql;
 using Shouldly;
 using Xunit;
 
@@ -30,10 +32,13 @@ public sealed class AuditTrailTests
         }
 
         broker.Freeze();
-        foreach (var path in new[] { "/executions/doomed/checkpoints/a?namespace=", "/executions/doomed" })
+        foreach (var (path, gone) in new[] { ("/executions/doomed/checkpoints/a?namespace=", "/executions/doomed/checkpoints/a"), ("/executions/doomed", "/executions/doomed/checkpoints/b") })
         {
-            using var leaving = new CancellationTokenSource(TimeSpan.FromSeconds(0.5));
-            await Should.ThrowAsync<OperationCanceledException>(() => worker.Http.DeleteAsync(path, leaving.Token));
+            using var leaving = new CancellationTokenSource();
+            var deletion = worker.Http.DeleteAsync(path, leaving.Token);
+            await Deployment.UntilAsync(async () => (await worker.Http.GetAsync(gone)).StatusCode == HttpStatusCode.NotFound, "Redis has the deletion");
+            await leaving.CancelAsync();
+            await Should.ThrowAsync<OperationCanceledException>(() => deletion);
         }
 
         // The broker still hangs.
@@ -63,6 +68,28 @@ public sealed class AuditTrailTests
         await worker.Process.WaitForLineAsync(line => line.Contains("AuditTrail[6003]", StringComparison.Ordinal), Deployment.Patience);
         await worker.Process.WaitForLineAsync(
             line => line.Contains("'api' did execution.clear to 'doomed': (not confirmed)", StringComparison.Ordinal), Deployment.Patience);
+    }
+
+    [Fact]
+    public async Task StartJob_TrailAway_JobIsThereAndRuns()
+    {
+        var database = await PostgresDatabase.CreateAsync();
+        await using var worker = new JobWorker { ["ConnectionStrings__Postgres"] = database };
+        await worker.StartAsync();
+        await using (var source = NpgsqlDataSource.Create(database))
+        {
+            // 57P03: cannot connect now.
+            await using var command = source.CreateCommand(
+                """
+                CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'away' USING ERRCODE = '57P03'; END $$;
+                CREATE TRIGGER refuse BEFORE INSERT ON checkpoints.audit FOR EACH ROW EXECUTE FUNCTION refuse();
+                """);
+            await command.ExecuteNonQueryAsync();
+        }
+
+        await worker.RunAsync("verify", new { });
+
+        await worker.Process.WaitForLineAsync(line => line.Contains("JobStarter[6003]", StringComparison.Ordinal), Deployment.Patience);
     }
 
     private static async Task<IReadOnlyList<string>> EntriesAsync(JobWorker worker) =>

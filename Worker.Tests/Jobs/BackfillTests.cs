@@ -1,8 +1,10 @@
 using System.Security.Cryptography;
 using System.Text;
+using AsyncCheckpoints.Contracts;
 using AsyncCheckpoints.Tests.Pipeline;
 using AsyncCheckpoints.Tests.Servers;
 using AsyncCheckpoints.Tests.Storage.Postgres;
+using AsyncCheckpoints.Worker.Jobs.Sources;
 using AsyncCheckpoints.Worker.Storage;
 using AsyncCheckpoints.Worker.Storage.Postgres;
 using Npgsql;
@@ -210,7 +212,7 @@ public sealed class BackfillTests
         worker["Jobs__Sources__old__Path"] = old;
         await worker.StartAsync();
         var switched = TimeProvider.System.GetUtcNow();
-        var id = await worker.PostAsync("backfill", new { source = "old" }, itemsPerSecond: Count / 2);
+        var id = await worker.PostAsync("backfill", new { source = "old" }, itemsPerSecond: Count / 4);
         var saved = 0;
         do
         {
@@ -219,12 +221,11 @@ public sealed class BackfillTests
             await PutAsync($"/executions/e-{saved % 4:000000}/checkpoints/c-{saved % 50:00}", $"again {saved}");
             saved++;
         }
-        while ((await worker.GetAsync(id)).GetProperty("state").GetString() is "available" or "running");
+        while (saved <= 10 || (await worker.GetAsync(id)).GetProperty("state").GetString() is "available" or "running");
 
         var job = await worker.WaitAsync(id);
 
         job.GetProperty("state").GetString().ShouldBe("completed", job.ToString());
-        saved.ShouldBeGreaterThan(10);
         (await worker.Http.GetStringAsync($"/executions/e-{(saved - 1) % 4:000000}/latest")).ShouldBe($"again {saved - 1}");
         (await worker.Http.GetStringAsync($"/executions/e-{(saved - 2) % 4:000000}/checkpoints/live-{saved - 2}")).ShouldBe($"{saved - 2}");
         (await worker.RunAsync("verify", new { against = "old", savedBefore = switched })).GetProperty("findings").GetInt64().ShouldBe(0);
@@ -234,7 +235,7 @@ public sealed class BackfillTests
     }
 
     [Fact]
-    public async Task Backfill_FromALiveArchive_LeavesWhatWasSavedSince()
+    public async Task Backfill_FromALiveArchive_BringsWhatIsThereWhenItComesToTheExecution()
     {
         await using var worker = new JobWorker();
         worker["Jobs__Sources__live__Kind"] = "Sqlite";
@@ -242,12 +243,40 @@ public sealed class BackfillTests
         await using var live = worker.OpenArchive(Path.Combine(worker.Folder, "live.db"));
         await JobWorker.FillAsync(live, 5);
         await worker.StartAsync();
-        var later = JobWorker.Make(5) with { Sequence = Contracts.CheckpointCodec.ToMicroseconds(TimeProvider.System.GetUtcNow().AddHours(1)) };
-        await live.CommitAsync(new ArchiveBatch([new ArchiveCommand(null, [new ArchiveSave(later, SHA256.HashData(later.State.Span), false)], [])], []), default);
 
-        var job = await worker.RunAsync("backfill", new { source = "live" });
+        // By a clock that was ahead.
+        var ahead = CheckpointCodec.ToMicroseconds(TimeProvider.System.GetUtcNow().AddHours(1));
+        await SaveAsync(JobWorker.Make(5) with { Sequence = ahead });
+        var scan = new SourceScan(new ArchiveSource(live, isOwned: false), new ScanArguments(), includeState: true) { EndsAtNewest = true };
+        await using var batches = scan.ReadAsync(null, batchSize: 2, default).GetAsyncEnumerator();
+        (await batches.MoveNextAsync()).ShouldBeTrue();
+        var found = batches.Current.Items.Count;
+        await SaveAsync(JobWorker.Make(6) with { Sequence = ahead + 1 });
+        while (await batches.MoveNextAsync())
+        {
+            found += batches.Current.Items.Count;
+        }
 
-        job.GetProperty("counts").GetProperty("archived").GetInt64().ShouldBe(5);
+        found.ShouldBe(6);
+        (await worker.RunAsync("backfill", new { source = "live" })).GetProperty("counts").GetProperty("archived").GetInt64().ShouldBe(7);
+
+        Task SaveAsync(Checkpoint checkpoint) => live.CommitAsync(
+            new ArchiveBatch([new ArchiveCommand(null, [new ArchiveSave(checkpoint, SHA256.HashData(checkpoint.State.Span), false)], [])], []), default);
+    }
+
+    [Fact]
+    public async Task Backfill_SourceAway_ErrorNamesNoAddress()
+    {
+        await using var worker = new JobWorker();
+        worker["Jobs__Sources__go__Kind"] = "LangGraphGoRedis";
+        worker["Jobs__Sources__go__ConnectionString"] = "127.0.0.1:1,abortConnect=false";
+        await worker.StartAsync();
+        var id = await worker.PostAsync("backfill", new { source = "go" });
+
+        string? error = null;
+        await Deployment.UntilAsync(async () => (error = (await worker.GetAsync(id)).GetProperty("error").GetString()) is not null, "the first attempt failed");
+
+        error!.ShouldNotContain("127.0.0.1");
     }
 
     [Fact]
@@ -256,7 +285,7 @@ public sealed class BackfillTests
         await using var worker = new JobWorker();
         Directory.CreateDirectory(worker.JobFolder);
         var line = new System.Buffers.ArrayBufferWriter<byte>();
-        AsyncCheckpoints.Worker.Jobs.Sources.CheckpointLine.Write(line, JobWorker.Make(1));
+        CheckpointLine.Write(line, JobWorker.Make(1));
         var good = Encoding.UTF8.GetString(line.WrittenSpan);
         await File.WriteAllTextAsync(
             Path.Combine(worker.JobFolder, "in.jsonl"), $"not json\n{good}{good.Replace("\"state\":\"", "\"state\":\"AAAA", StringComparison.Ordinal)}{{}}\n");
@@ -275,7 +304,7 @@ public sealed class BackfillTests
         await using (var file = new FileStream(Path.Combine(worker.JobFolder, "in.jsonl"), FileMode.CreateNew))
         {
             var line = new System.Buffers.ArrayBufferWriter<byte>();
-            AsyncCheckpoints.Worker.Jobs.Sources.CheckpointLine.Write(line, JobWorker.Make(1));
+            CheckpointLine.Write(line, JobWorker.Make(1));
             await file.WriteAsync(new byte[3 * 1024 * 1024]);
             await file.WriteAsync("\r\n"u8.ToArray());
             await file.WriteAsync(line.WrittenMemory[..^1]);

@@ -8,6 +8,7 @@ using AsyncCheckpoints.Worker.Jobs.Export;
 using AsyncCheckpoints.Worker.Jobs.Sources;
 using AsyncCheckpoints.Worker.Storage;
 using AsyncCheckpoints.Worker.Storage.Sqlite;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using Shouldly;
 using Xunit;
@@ -82,7 +83,7 @@ public sealed class ExportTests
         }
 
         await archive.CancelJobAsync(cancelled, default);
-        var sut = new ExportLeftovers(FilesOf(worker), archive, Options.Create(new WorkerOptions()));
+        var sut = new ExportLeftovers(FilesOf(worker), archive, Options.Create(new WorkerOptions()), NullLogger<ExportLeftovers>.Instance);
 
         (await sut.RunOnceAsync(default)).ShouldBe(1);
 
@@ -137,6 +138,6 @@ public sealed class ExportTests
 
     private static IAsyncEnumerator<JobStep> Run(JobWorker worker, SqliteArchive archive, string path, int batchSize = 100) =>
         new ExportJob(archive, FilesOf(worker)).RunAsync(
-            new JobContext(new string('e', 32), JsonElement.Parse($$"""{"path":"{{path}}"}"""), null, TimeProvider.System.GetUtcNow(), batchSize), default)
+            new JobContext(new string('e', 32), JsonElement.Parse($$"""{"path":"{{path}}"}"""), null, TimeProvider.System.GetUtcNow().AddDays(-1), TimeProvider.System.GetUtcNow(), batchSize), default)
             .GetAsyncEnumerator();
 }

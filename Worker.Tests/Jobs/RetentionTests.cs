@@ -92,7 +92,7 @@ public sealed class RetentionTests
         await FillAsync(worker, "e");
         await using var archive = worker.OpenArchive();
         var sut = new RetentionJob(archive, Options.Create(new RetentionOptions { Rules = { new RetentionRule { KeepLast = 2 } } }));
-        var context = new JobContext("job", JsonElement.Parse("{}"), null, TimeProvider.System.GetUtcNow(), BatchSize: 2);
+        var context = new JobContext("job", JsonElement.Parse("{}"), null, TimeProvider.System.GetUtcNow(), TimeProvider.System.GetUtcNow(), BatchSize: 2);
         await using var steps = sut.RunAsync(context, default).GetAsyncEnumerator();
         (await steps.MoveNextAsync()).ShouldBeTrue();
 

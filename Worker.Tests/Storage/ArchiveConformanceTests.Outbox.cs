@@ -66,6 +66,8 @@ public abstract partial class ArchiveConformanceTests
         a.Select(e => e.Changes[0].Id).ShouldBe(["1", "2", "3"]);
         b.Select(e => e.Changes[0].Id).ShouldBe(["4", "5"]);
         (await sut.GetOutboxStatsAsync(default)).Pending.ShouldBe(5);
+        (await sut.HasOutboxAsync(OutboxKind.Events, default)).ShouldBeTrue();
+        (await sut.HasOutboxAsync(OutboxKind.Cache, default)).ShouldBeFalse();
         (await sut.MarkDeliveredAsync("b", [.. a.Select(e => e.Id)], default)).ShouldBe(0);
         (await sut.MarkDeliveredAsync("a", [.. a.Select(e => e.Id)], default)).ShouldBe(3);
         (await sut.MarkDeliveredAsync("a", [.. a.Select(e => e.Id)], default)).ShouldBe(0);
@@ -74,6 +76,7 @@ public abstract partial class ArchiveConformanceTests
         stats.OldestAge.ShouldBeGreaterThanOrEqualTo(TimeSpan.Zero);
         await sut.MarkDeliveredAsync("b", [.. b.Select(e => e.Id)], default);
         (await sut.GetOutboxStatsAsync(default)).ShouldBe(default);
+        (await sut.HasOutboxAsync(OutboxKind.Events, default)).ShouldBeFalse();
     }
 
     [Fact]

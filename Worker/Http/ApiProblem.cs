@@ -20,9 +20,9 @@ internal static class ApiProblem
         CheckpointNotFoundException e => WithKey(
             Create(StatusCodes.Status404NotFound, "not-found", "There is no such checkpoint.", e.Message), e.Key),
         CheckpointException { IsTransient: true } e => WithKey(
-            Create(StatusCodes.Status503ServiceUnavailable, "unavailable", "A part of the pipeline cannot be reached; try again later.", WithoutCause(e)), e.Key),
+            Create(StatusCodes.Status503ServiceUnavailable, "unavailable", "A part of the pipeline cannot be reached; try again later.", ErrorText.WithoutCause(e)), e.Key),
         CheckpointException e => WithKey(
-            Create(StatusCodes.Status500InternalServerError, e is CheckpointFormatException ? "format" : "failed", "The checkpoint cannot be handled.", WithoutCause(e)), e.Key),
+            Create(StatusCodes.Status500InternalServerError, e is CheckpointFormatException ? "format" : "failed", "The checkpoint cannot be handled.", ErrorText.WithoutCause(e)), e.Key),
         BadHttpRequestException e => Create(e.StatusCode, "bad-request", "The request is not valid.", e.Message),
         ArgumentException e => With(
             Create(StatusCodes.Status400BadRequest, "bad-argument", "A value is out of bounds.", MessageOf(e)), ("field", FieldOf(e))),
@@ -58,10 +58,6 @@ internal static class ApiProblem
     private static ProblemDetails WithKey(ProblemDetails problem, CheckpointKey? key) => key is { } k
         ? With(problem, ("executionId", k.ExecutionId), ("namespace", k.Namespace), ("id", k.Id))
         : problem;
-
-    // What a driver says may name addresses and users: of it goes out what kind of failure it is. The log has all of it.
-    private static string WithoutCause(Exception e) =>
-        e.InnerException is { Message.Length: > 0 } cause ? e.Message.Replace(cause.Message, cause.GetType().Name, StringComparison.Ordinal) : e.Message;
 
     // The BCL appends " (Parameter 'x')".
     private static string MessageOf(ArgumentException e)

@@ -8,7 +8,7 @@ namespace AsyncCheckpoints.Worker.Http;
 /// </summary>
 internal static partial class AuditTrail
 {
-    /// <summary>Changes something. The entry of a change that succeeds is the caller's, with <see cref="AddAsync"/>.</summary>
+    /// <summary>Changes something. The entry of a change that succeeds is the caller's, with <see cref="AddAsync(HttpContext, AuditEntry)"/>.</summary>
     /// <param name="context">The request.</param>
     /// <param name="entry">The entry, for when nobody knows how it ended.</param>
     /// <param name="act">The change.</param>
@@ -32,18 +32,24 @@ internal static partial class AuditTrail
     public static async Task AddAsync(HttpContext context, AuditEntry entry)
     {
         // An application that maps the API without a worker has no trail.
-        if (context.RequestServices.GetService<IJobStore>() is not { } store)
+        if (context.RequestServices.GetService<IJobStore>() is { } store)
         {
-            return;
+            await AddAsync(store, entry, context.RequestServices.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(AuditTrail)));
         }
+    }
 
+    /// <summary>Writes an entry; to the log while the archive is away.</summary>
+    /// <param name="store">The trail.</param>
+    /// <param name="entry">The entry.</param>
+    /// <param name="logger">The log.</param>
+    public static async Task AddAsync(IJobStore store, AuditEntry entry, ILogger logger)
+    {
         try
         {
             await store.AddAuditAsync(entry, CancellationToken.None);
         }
         catch (Exception e) when (TransientErrors.IsTransient(e))
         {
-            var logger = context.RequestServices.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(AuditTrail));
             NotWritten(logger, entry.Actor, entry.Action, entry.Subject, entry.Detail, e);
         }
     }

@@ -56,7 +56,7 @@ internal sealed class JobRun
         {
             // A slow job stores where it is twice a second.
             var batch = _job.ItemsPerSecond is { } limit ? Math.Clamp(limit / 2, 1, _options.BatchSize) : _options.BatchSize;
-            var context = new JobContext(_job.Id, JsonElement.Parse(_job.Arguments), _cursor, _job.CreatedAt, batch);
+            var context = new JobContext(_job.Id, JsonElement.Parse(_job.Arguments), _cursor, _job.CreatedAt, _job.StartedAt ?? _job.CreatedAt, batch);
             await foreach (var step in kind.RunAsync(context, stop.Token))
             {
                 _hold = await SaveAsync(step, stop.Token);

@@ -87,8 +87,12 @@ internal sealed class JobRunner(
     }
 
     // Whoever may list jobs reads it; an address that cannot be reached is for the log.
-    private static string ErrorOf(Exception exception) =>
-        exception.GetBaseException() is SocketException ? $"A connection failed ({exception.GetType().Name}); the worker's log says which." : exception.Message;
+    private static string ErrorOf(Exception exception) => exception switch
+    {
+        _ when exception.GetBaseException() is SocketException => $"A connection failed ({exception.GetType().Name}); the worker's log says which.",
+        CheckpointException e => ErrorText.WithoutCause(e),
+        _ => exception.Message,
+    };
 
     // What does not pass by itself is tried again all the same: it may have met rows that another worker was changing.
     private static int MaxAttempts(Job job, Exception exception) =>

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using AsyncCheckpoints.Contracts;
+using AsyncCheckpoints.Worker.Http;
 using AsyncCheckpoints.Worker.Storage;
 using Microsoft.Extensions.Options;
 
@@ -58,7 +59,8 @@ internal sealed class JobStarter(
             return null;
         }
 
-        await store.AddAuditAsync(new AuditEntry(actor, "job.start", job.Id, $"{job.Kind} {WithoutContent(arguments)}"), CancellationToken.None);
+        // The job is there: an answer that it failed would have it asked for again.
+        await AuditTrail.AddAsync(store, new AuditEntry(actor, "job.start", job.Id, $"{job.Kind} {WithoutContent(arguments)}"), logger);
         Log.Added(logger, job.Id, job.Kind);
         signal.Set();
         return await store.GetJobAsync(job.Id, cancellationToken);

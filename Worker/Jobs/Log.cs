@@ -23,4 +23,7 @@ internal static partial class Log
 
     [LoggerMessage(2506, LogLevel.Warning, "The lease of job {JobId} ({Kind}) could not be extended and will be tried again")]
     public static partial void ExtensionFailed(ILogger logger, string jobId, string kind, Exception exception);
+
+    [LoggerMessage(2507, LogLevel.Warning, "The unfinished export {Path} could not be removed and will be tried again")]
+    public static partial void LeftoverStays(ILogger logger, string path, Exception exception);
 }

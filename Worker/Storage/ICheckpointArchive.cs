@@ -68,6 +68,9 @@ internal interface ICheckpointArchive
     /// <summary>How many outbox entries wait, and since when the oldest.</summary>
     Task<OutboxStats> GetOutboxStatsAsync(CancellationToken cancellationToken);
 
+    /// <summary>Whether outbox entries of a kind wait.</summary>
+    Task<bool> HasOutboxAsync(OutboxKind kind, CancellationToken cancellationToken);
+
     /// <summary>The newest dead letters, from behind an id (descending). Without their bodies, these are empty.</summary>
     Task<IReadOnlyList<StoredDeadLetter>> ListDeadLettersAsync(long? beforeId, int limit, bool includeBodies, CancellationToken cancellationToken);
 

@@ -64,8 +64,8 @@ internal sealed class BackfillJob(SourceFactory sources, JobFiles files, Archive
             cursor = null;
         }
 
-        // A live source would have no end.
-        var scan = new SourceScan(source, arguments with { SavedBefore = context.Bound(arguments.SavedBefore) }, includeState: true);
+        // Bounded by what the source has, not by the time: the clock of its sequences may be ahead, and nothing may be lacking.
+        var scan = new SourceScan(source, arguments, includeState: true) { EndsAtNewest = true };
         await foreach (var batch in scan.ReadAsync(JobJson.Read<ScanCursor>(cursor), context.BatchSize, cancellationToken))
         {
             yield return await WriteAsync(batch.Items, batch.Problems, JobJson.Write(batch.Cursor), batch.Items.Count, total, cancellationToken);

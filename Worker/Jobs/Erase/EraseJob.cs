@@ -9,8 +9,8 @@ namespace AsyncCheckpoints.Worker.Jobs.Erase;
 
 /// <summary>
 /// Erases what is stored of a person: checkpoints as a client deletes them, to level Persisted, so that Redis and archive
-/// hold tombstones before the job goes on; then dead letters. What it cannot reach is a finding. A repeat finds nothing
-/// left to do.
+/// hold tombstones before the job goes on; then dead letters. What it cannot reach is a finding. Where that is in Redis,
+/// it is erased in the archive all the same. A repeat finds nothing left to do.
 /// </summary>
 internal sealed class EraseJob(
     ICheckpointClient client,
@@ -19,7 +19,8 @@ internal sealed class EraseJob(
     SourceFactory sources,
     LetterErasure letters,
     JobFiles files,
-    IQueueDepth queue) : IJobKind
+    IQueueDepth queue,
+    TimeProvider time) : IJobKind
 {
     private const int MaxExecutionsInStep = 1000;
     private const long MaxLetterBytes = 16 * 1024 * 1024;
@@ -70,7 +71,7 @@ internal sealed class EraseJob(
             if (scope.Pattern.Fits(execution))
             {
                 // Redis first: what leaves it meanwhile is in the archive then.
-                var keys = new HashSet<CheckpointKey>();
+                var keys = new Dictionary<CheckpointKey, long>();
                 var problems = new List<JobFinding>();
                 var query = (scan with { Metadata = scope.Metadata }).Query(execution, includeState: false, CheckpointQuery.MaxLimit);
                 await CollectAsync(cache, query, keys, problems, cancellationToken);
@@ -81,7 +82,12 @@ internal sealed class EraseJob(
                     problems.Clear();
                     if (!arguments.DryRun)
                     {
-                        await DeleteAsync(execution, () => client.ClearAsync(execution, Durability.Persisted, cancellationToken), problems);
+                        await DeleteAsync(
+                            execution,
+                            () => client.ClearAsync(execution, Durability.Persisted, cancellationToken),
+                            async () => new Tombstone(execution, null, null, await NewestAsync(execution, cancellationToken), Uncached: false),
+                            problems,
+                            cancellationToken);
                     }
 
                     (passed, erased) = (passed + keys.Count + 1, erased + keys.Count);
@@ -92,7 +98,12 @@ internal sealed class EraseJob(
                     {
                         if (!arguments.DryRun)
                         {
-                            await Task.WhenAll(part.Select(key => DeleteAsync($"{key}", () => client.DeleteAsync(key, Durability.Persisted, cancellationToken), problems)));
+                            await Task.WhenAll(part.Select(row => DeleteAsync(
+                                $"{row.Key}",
+                                () => client.DeleteAsync(row.Key, Durability.Persisted, cancellationToken),
+                                () => Task.FromResult(new Tombstone(execution, row.Key.Namespace, row.Key.Id, row.Value, Uncached: false)),
+                                problems,
+                                cancellationToken)));
                         }
 
                         (passed, erased) = (passed + part.Length, erased + part.Length);
@@ -163,22 +174,28 @@ internal sealed class EraseJob(
 
     private static string LettersOf(EraseArguments arguments) => arguments.DryRun ? "wouldEraseLetters" : "lettersErased";
 
+    // Each with the highest of its sequences.
     private static async Task CollectAsync(
-        ICheckpointSource source, CheckpointQuery query, HashSet<CheckpointKey> keys, List<JobFinding> problems, CancellationToken cancellationToken)
+        ICheckpointSource source, CheckpointQuery query, Dictionary<CheckpointKey, long> keys, List<JobFinding> problems, CancellationToken cancellationToken)
     {
         ListPosition? after = null;
         SourcePage page;
         do
         {
             page = await source.FindAsync(query, after, long.MaxValue, cancellationToken);
-            keys.UnionWith(page.Items.Select(item => item.Key));
+            foreach (var item in page.Items)
+            {
+                keys[item.Key] = Math.Max(item.Sequence, keys.GetValueOrDefault(item.Key));
+            }
+
             problems.AddRange(page.Problems);
             after = page.Last;
         }
         while (page.HasMore);
     }
 
-    private static async Task DeleteAsync(string subject, Func<Task<Durability>> delete, List<JobFinding> problems)
+    private async Task DeleteAsync(
+        string subject, Func<Task<Durability>> delete, Func<Task<Tombstone>> tombstone, List<JobFinding> problems, CancellationToken cancellationToken)
     {
         try
         {
@@ -189,12 +206,21 @@ internal sealed class EraseJob(
         }
         catch (CheckpointFormatException e)
         {
-            // One execution whose place in Redis holds something else must not keep all others from being erased.
+            // Its place in Redis holds something else, which a repair would meet too. That must keep neither the archive
+            // nor other executions from being erased.
+            await archive.CommitAsync(new ArchiveBatch([new ArchiveCommand(null, [], [await tombstone()])], []), cancellationToken);
             lock (problems)
             {
-                problems.Add(new JobFinding("not-reached", subject, e.Message));
+                problems.Add(new JobFinding("not-reached", subject, $"It is gone from the archive. Redis still holds what is at its place: {e.Message}"));
             }
         }
+    }
+
+    // At or above all that is archived: sequences may come from a clock that was ahead. Hashes are there for damaged rows too.
+    private async Task<long> NewestAsync(string execution, CancellationToken cancellationToken)
+    {
+        var rows = await store.ListHashesAsync(execution, new SequenceRange(long.MinValue, long.MaxValue), cancellationToken);
+        return rows.Select(row => row.Sequence).Append(CheckpointCodec.ToMicroseconds(time.GetUtcNow())).Max();
     }
 
     private async Task<IReadOnlyList<JobFinding>> FindUnreachedAsync(EraseArguments arguments, CancellationToken cancellationToken)
@@ -210,11 +236,8 @@ internal sealed class EraseJob(
             findings.Add(new JobFinding("not-reached", "the broker's dead commands", $"{dead} messages that were delivered too often. Look at them, and purge the queue if they are meant."));
         }
 
-        if (Directory.Exists(files.Folder))
-        {
-            findings.AddRange(Directory.EnumerateFiles(files.Folder, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal)
-                .Select(path => new JobFinding("not-reached", $"file {Path.GetRelativePath(files.Folder, path)}", "An export or a source of a back-fill, which may hold what was erased. Delete it if it does.")));
-        }
+        findings.AddRange(files.Find("*").Order(StringComparer.Ordinal)
+            .Select(path => new JobFinding("not-reached", $"file {Path.GetRelativePath(files.Folder, path)}", "An export or a source of a back-fill, which may hold what was erased. Delete it if it does.")));
 
         return findings;
     }

@@ -6,7 +6,7 @@ using Microsoft.Extensions.Options;
 namespace AsyncCheckpoints.Worker.Jobs.Export;
 
 /// <summary>Removes the unfinished files of exports that were cancelled or discarded, wherever that happened to them.</summary>
-internal sealed class ExportLeftovers(JobFiles files, IJobStore jobs, IOptions<WorkerOptions> options) : IDuty
+internal sealed class ExportLeftovers(JobFiles files, IJobStore jobs, IOptions<WorkerOptions> options, ILogger<ExportLeftovers> logger) : IDuty
 {
     private const int JobIdLength = 32;
 
@@ -16,23 +16,31 @@ internal sealed class ExportLeftovers(JobFiles files, IJobStore jobs, IOptions<W
 
     public async Task<int> RunOnceAsync(CancellationToken cancellationToken)
     {
-        if (!Directory.Exists(files.Folder))
-        {
-            return 0;
-        }
-
         var removed = 0;
-        foreach (var part in Directory.EnumerateFiles(files.Folder, $"*{ExportJob.PartExtension}", SearchOption.AllDirectories))
+        foreach (var part in files.Find($"*{ExportJob.PartExtension}"))
         {
             // One whose job this archive does not know may be somebody else's.
             var name = Path.GetFileNameWithoutExtension(part);
             if (name.Length > JobIdLength && await jobs.GetJobAsync(name[^JobIdLength..], cancellationToken) is { Kind: "export", FinishedAt: not null })
             {
-                File.Delete(part);
-                removed++;
+                removed += TryDelete(part) ? 1 : 0;
             }
         }
 
         return removed;
+    }
+
+    private bool TryDelete(string part)
+    {
+        try
+        {
+            File.Delete(part);
+            return true;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            Log.LeftoverStays(logger, part, e);
+            return false;
+        }
     }
 }

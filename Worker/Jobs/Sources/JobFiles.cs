@@ -27,6 +27,12 @@ internal sealed class JobFiles(IOptions<JobOptions> jobs, IOptions<WorkerOptions
         return Path.GetFullPath(path, Folder);
     }
 
+    /// <summary>The full paths of the files in the folder and below it, apart from what the worker may not read.</summary>
+    /// <param name="pattern">Their names, with * and ?.</param>
+    public IEnumerable<string> Find(string pattern) => Directory.Exists(Folder)
+        ? Directory.EnumerateFiles(Folder, pattern, new EnumerationOptions { RecurseSubdirectories = true, IgnoreInaccessible = true, AttributesToSkip = 0 })
+        : [];
+
     /// <summary>Opens a file to read, unpacked where it is gzip.</summary>
     /// <param name="path">Relative to the folder.</param>
     public Stream OpenRead(string path)

@@ -22,6 +22,9 @@ internal sealed class SourceScan(ICheckpointSource source, ScanArguments argumen
     private const int MaxExecutionsInBatch = 2000;
     private const long MaxBytes = 8 * 1024 * 1024;
 
+    /// <summary>Whether each execution ends at what is its newest when the scan comes to it: a live source would have no end.</summary>
+    public bool EndsAtNewest { get; init; }
+
     /// <summary>All executions behind one.</summary>
     /// <param name="source">The source.</param>
     /// <param name="arguments">Which.</param>
@@ -104,12 +107,15 @@ internal sealed class SourceScan(ICheckpointSource source, ScanArguments argumen
         await foreach (var execution in ExecutionsAsync(source, arguments, from?.Execution, from is { Position: not null }, cancellationToken))
         {
             var position = execution == from?.Execution && from.Position is { } token ? ListPosition.FromToken(token) : (ListPosition?)null;
+            var bound = EndsAtNewest ? await NewestAsync(execution, cancellationToken) + 1 : null;
             bool hasMore;
             executions++;
             do
             {
                 var limit = Math.Clamp(batchSize - items.Count, 1, CheckpointQuery.MaxLimit);
-                var page = await source.FindAsync(arguments.Query(execution, includeState, limit), position, MaxBytes, cancellationToken);
+                var query = arguments.Query(execution, includeState, limit);
+                query = bound < (query.BeforeSequence ?? long.MaxValue) ? query with { BeforeSequence = bound } : query;
+                var page = await source.FindAsync(query, position, MaxBytes, cancellationToken);
                 items.AddRange(page.Items);
                 problems.AddRange(page.Problems);
                 bytes += includeState ? page.Items.Sum(item => (long)item.State.Length) : 0;
@@ -128,6 +134,13 @@ internal sealed class SourceScan(ICheckpointSource source, ScanArguments argumen
         {
             yield return new ScanBatch(items, problems, cursor);
         }
+    }
+
+    // Also of one that cannot be read; null where there is nothing, or the source cannot tell.
+    private async Task<long?> NewestAsync(string execution, CancellationToken cancellationToken)
+    {
+        var query = new CheckpointQuery { ExecutionId = execution, Namespace = null, Limit = 1, IncludeState = false };
+        return (await source.FindAsync(query, null, MaxBytes, cancellationToken)).Last?.Sequence;
     }
 
     private static async IAsyncEnumerable<string> Empty()

@@ -70,7 +70,8 @@ internal sealed class ExecutionComparison(
     {
         for (var pause = FirstPause; ; pause = pause * 2 < LongestPause ? pause * 2 : LongestPause)
         {
-            var isLast = !other.IsPartial || _patience <= TimeSpan.Zero || (await archive.GetOutboxStatsAsync(cancellationToken)).Pending == 0;
+            var started = time.GetTimestamp();
+            var isLast = !other.IsPartial || _patience <= TimeSpan.Zero || !await archive.HasOutboxAsync(OutboxKind.Cache, cancellationToken);
             var (findings, remaining) = (new List<JobFinding>(), new List<Suspect>());
             foreach (var suspect in suspects)
             {
@@ -94,7 +95,7 @@ internal sealed class ExecutionComparison(
             }
 
             await Task.Delay(pause, time, cancellationToken);
-            _patience -= pause;
+            _patience -= time.GetElapsedTime(started);
             suspects = remaining;
         }
     }
@@ -110,13 +111,16 @@ internal sealed class ExecutionComparison(
 
         var mine = await left.LoadAsync(key, cancellationToken);
         var theirs = await other.LoadAsync(key, cancellationToken);
-        return mine?.Sequence >= below || theirs?.Sequence >= below ? [] : (mine, theirs) switch
+        IReadOnlyList<JobFinding> findings = mine?.Sequence >= below || theirs?.Sequence >= below ? [] : (mine, theirs) switch
         {
             (null, null) => [],
             (null, { } only) => [new JobFinding("missing", $"{key}", $"The archive lacks it; its sequence is {only.Sequence}.")],
             ({ } only, null) => [new JobFinding("missing-there", $"{key}", $"Only the archive has it; its sequence is {only.Sequence}.")],
             ({ } a, { } b) => [.. Differences(a, b, suspect.IsMisplaced)],
         };
+
+        // It may have been saved or deleted between the two reads.
+        return findings.Count > 0 && await other.IsUnderWayAsync(key, cancellationToken) ? [] : findings;
     }
 
     private static IEnumerable<JobFinding> Differences(Checkpoint mine, Checkpoint theirs, bool isMisplaced)

@@ -66,6 +66,14 @@ internal sealed partial class PostgresArchive
     }
 
     /// <inheritdoc />
+    public async Task<bool> HasOutboxAsync(OutboxKind kind, CancellationToken cancellationToken)
+    {
+        await using var command = _source.CreateCommand(_sql.OutboxHas);
+        command.Parameters.Add(Parameter((short)kind, NpgsqlDbType.Smallint));
+        return await command.ExecuteScalarAsync(cancellationToken) is true;
+    }
+
+    /// <inheritdoc />
     public Task<IReadOnlyList<StoredDeadLetter>> ListDeadLettersAsync(long? beforeId, int limit, bool includeBodies, CancellationToken cancellationToken) => QueryAsync(
         _sql.DeadLetterList,
         Rows.ReadDeadLetter,

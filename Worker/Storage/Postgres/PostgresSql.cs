@@ -275,6 +275,12 @@ internal sealed partial class PostgresSql(string tables)
         WHERE o.delivered_at IS NULL
         """;
 
+    /// <summary>$1 kind.</summary>
+    public string OutboxHas { get; } = $"""
+        /* outbox.has */
+        SELECT EXISTS (SELECT 1 FROM {tables}outbox AS o WHERE o.delivered_at IS NULL AND o.kind = $1)
+        """;
+
     public string NewestArrival { get; } = $"/* inbox.newest */ SELECT max(i.received_at) FROM {tables}inbox AS i";
 
     public string InboxPurge { get; } = Purge("inbox", tables, "received_at");

@@ -62,6 +62,17 @@ internal sealed partial class SqliteArchive
         cancellationToken);
 
     /// <inheritdoc />
+    public Task<bool> HasOutboxAsync(OutboxKind kind, CancellationToken cancellationToken) => _connections.ReadAsync(
+        connection =>
+        {
+            using var statement = new SqliteStatement(connection, _sql.OutboxHas);
+            using var reader = statement.Query(null, (long)kind);
+            reader.Read();
+            return reader.GetInt64(0) != 0;
+        },
+        cancellationToken);
+
+    /// <inheritdoc />
     public Task<IReadOnlyList<StoredDeadLetter>> ListDeadLettersAsync(long? beforeId, int limit, bool includeBodies, CancellationToken cancellationToken) =>
         FindAsync(_sql.DeadLetterList, Rows.ReadDeadLetter, cancellationToken, beforeId ?? long.MaxValue, (long)limit, includeBodies ? 1L : 0L);
 

@@ -159,6 +159,12 @@ internal sealed partial class SqliteSql(string tables)
         SELECT count(*), min(o.created_at) FROM {tables}outbox AS o WHERE o.delivered_at IS NULL
         """;
 
+    /// <summary>?1 kind.</summary>
+    public string OutboxHas { get; } = $"""
+        /* outbox.has */
+        SELECT EXISTS (SELECT 1 FROM {tables}outbox AS o WHERE o.delivered_at IS NULL AND o.kind = ?1)
+        """;
+
     public string DeadLetterAdd { get; } = $"""
         /* dead_letter.add */
         INSERT INTO {tables}dead_letters (letter_id, reason, content_type, body, execution_id, created_at)
