@@ -244,8 +244,8 @@ public sealed class EraseTests : IDisposable
             options.RabbitMq = broker.ConnectionString;
             options.Prefix = _prefix;
             options.ShardCount = 16;
-            options.BrokerTimeout = TimeSpan.FromMilliseconds(500);
-            options.CacheTimeout = TimeSpan.FromMilliseconds(500);
+            options.BrokerTimeout = TimeSpan.FromSeconds(2);
+            options.CacheTimeout = TimeSpan.FromSeconds(2);
             options.DrainTimeout = TimeSpan.FromSeconds(5);
         });
         builder.Services.AddCheckpointSpool(options => options.SpoolPath = Path.Combine(_spool.FullName, "spool.db"));
