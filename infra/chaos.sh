@@ -6,5 +6,6 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 infra/install.sh
 seed=${1:-$RANDOM}
 minutes=${2:-10}
+echo "seed $seed, $minutes minutes"
 dotnet build -c Release --nologo -v quiet
 exec dotnet Worker.Tests/bin/Release/net10.0/AsyncCheckpoints.Worker.Tests.dll chaos "$seed" "$minutes"

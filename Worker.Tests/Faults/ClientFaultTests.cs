@@ -37,6 +37,8 @@ public sealed class ClientFaultTests(FaultServers servers)
     public Task Persisted_SavesThatFailed_GiveTheirRoomBack() => BrokerIsAwayAsync(3309, async client =>
     {
         var saves = Enumerable.Range(0, 8).Select(i => client.SaveAsync(new Checkpoint { ExecutionId = "persisted", Id = $"{i}" }, Persisted)).ToList();
+        (await Should.ThrowAsync<CheckpointUnavailableException>(() => client.SaveAsync(new Checkpoint { ExecutionId = "ninth" }))).Message
+            .ShouldContain("buffer is full");
         foreach (var save in saves)
         {
             await Should.ThrowAsync<CheckpointUnavailableException>(() => save);
@@ -125,6 +127,70 @@ public sealed class ClientFaultTests(FaultServers servers)
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(1));
         await host.StopAsync(patience.Token).WaitAsync(TimeSpan.FromSeconds(60));
     });
+
+    /// <summary>Nothing has it and nothing can take it: that is said in time, whatever the level.</summary>
+    [Theory]
+    [InlineData(Durability.Cached)]
+    [InlineData(Durability.Queued)]
+    [InlineData(Durability.Persisted)]
+    public Task Cut_RedisAndBroker_SavesFailWithinTheirTimeout(Durability durability) => FaultLab.RunAsync(servers.Set, 3315, async lab =>
+    {
+        var client = FaultLab.ClientOf(await lab.StartClientAsync());
+        await client.SaveAsync(new Checkpoint { ExecutionId = "before" });
+        await lab.RabbitMq.CutAsync();
+        await lab.Redis.CutAsync();
+        await ShouldFailInTimeAsync(client, new SaveOptions { Durability = durability });
+        lab.Redis.Restore();
+        lab.RabbitMq.Restore();
+    });
+
+    [Fact]
+    public Task Cut_Broker_StrictSavesFailWithinTheirTimeout() => FaultLab.RunAsync(servers.Set, 3316, async lab =>
+    {
+        var client = FaultLab.ClientOf(await lab.StartClientAsync());
+        await client.SaveAsync(new Checkpoint { ExecutionId = "before" });
+        await lab.RabbitMq.CutAsync();
+        await ShouldFailInTimeAsync(client, new SaveOptions { Durability = Durability.Queued, Strict = true });
+        lab.RabbitMq.Restore();
+    });
+
+    /// <summary>Whenever its caller leaves: a save is there as a whole or not at all, in Redis as in the archive.</summary>
+    [Fact]
+    public Task Cancel_AtRandomMoments_AppliesNoSaveByHalf() => FaultLab.RunAsync(servers.Set, 3317, async lab =>
+    {
+        await lab.StartWorkerAsync();
+        var host = await lab.StartClientAsync();
+        var client = FaultLab.ClientOf(host);
+        await client.SaveAsync(new Checkpoint { ExecutionId = "before" });
+        lab.Redis.Delay = TimeSpan.FromMilliseconds(5);
+        for (var i = 0; i < 300; i++)
+        {
+            var operation = lab.Ledger.Begin(new Operation(i, "cancel", i, OperationKind.Save, new CheckpointKey("cancel", "", $"{i}"), $"cancel#{i}"));
+            using var cancellation = new CancellationTokenSource(TimeSpan.FromMilliseconds(lab.Random.Next(0, 25)));
+            try
+            {
+                var saved = await client.SaveAsync(
+                    new Checkpoint { ExecutionId = "cancel", Id = $"{i}", State = Operation.StateOf(operation.Token) },
+                    new SaveOptions { Durability = Durability.Queued },
+                    cancellation.Token);
+                lab.Ledger.Acknowledge(operation, saved.Reached, saved.Sequence);
+            }
+            catch (OperationCanceledException)
+            {
+                // Nothing was promised.
+            }
+        }
+
+        lab.Redis.Delay = TimeSpan.Zero;
+        await lab.AuditAsync(host);
+    });
+
+    // SaveTimeout is 4 s; the rest is for a machine that is busy.
+    private static async Task ShouldFailInTimeAsync(ICheckpointClient client, SaveOptions options)
+    {
+        var save = client.SaveAsync(new Checkpoint { ExecutionId = "lost" }, options);
+        await Should.ThrowAsync<CheckpointUnavailableException>(() => save.WaitAsync(TimeSpan.FromSeconds(12)));
+    }
 
     private static Task<IHost> StartClientAsync(FaultLab lab) => lab.StartClientAsync(options =>
     {

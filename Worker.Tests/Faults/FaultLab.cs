@@ -197,7 +197,8 @@ internal sealed partial class FaultLab : IAsyncDisposable
         var running = workload.RunAsync(stop.Token);
         try
         {
-            await Task.WhenAny(running, happening());
+            // The inner await: what the happening finds wrong must not be lost.
+            await await Task.WhenAny(running, happening());
         }
         finally
         {

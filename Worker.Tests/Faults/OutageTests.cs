@@ -42,6 +42,7 @@ public sealed class OutageTests(FaultServers servers)
                 lab.Timeline.Note("broker killed");
                 await Task.Delay(TimeSpan.FromMinutes(1));
                 await lab.ProgressAsync();
+                spooling.Services.GetRequiredService<ICommandSpool>().IsEmpty.ShouldBeFalse();
                 await servers.Set.StartAsync(ServerKind.RabbitMq);
                 lab.Timeline.Note("broker back");
                 await lab.ProgressAsync();
