@@ -2,7 +2,7 @@ export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help build test test-long chaos screenshots lint bench bench-micro run run-production up down demo drill clean
+.PHONY: help build test test-long chaos upgrade screenshots lint bench bench-micro run run-production up down demo drill clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -18,6 +18,9 @@ test-long: ## The tests that take long: jobs killed on their way through 200,000
 
 chaos: ## Random faults under load, from a seed (SEED=1 MINUTES=10); not a part of make test
 	infra/chaos.sh "$(SEED)" "$(MINUTES)"
+
+upgrade: ## An older build's workers and application are replaced by this one's, under load (FROM=revision)
+	infra/upgrade.sh "$(FROM)"
 
 screenshots: ## The pictures of the dashboard in docs/images, of a worker under load (LOAD=90: seconds of load before)
 	infra/install.sh

@@ -25,11 +25,7 @@ internal sealed class CheckpointClient(SavePipeline pipeline, BufferBudget budge
             return Task.FromCanceled<SaveResult>(cancellationToken);
         }
 
-        if (checkpoint.Id.Length == 0)
-        {
-            checkpoint = checkpoint with { Id = Guid.CreateVersion7().ToString() };
-        }
-
+        checkpoint = pipeline.Complete(checkpoint);
         return options.ExpectedLatestId is { } expected
             ? SaveFencedAsync(checkpoint, options, expected, cancellationToken)
             : pipeline.SaveAsync(checkpoint, options, cancellationToken);

@@ -51,15 +51,6 @@ public sealed class WorkerOptions
     public TimeSpan StallAfter { get; set; } = TimeSpan.FromMinutes(1);
 
     /// <summary>
-    /// How long after the commit a checkpoint keeps its pending mark in Redis. A Redis that comes back without its last writes
-    /// (a crash between two syncs of its file, a failover to a replica that was behind) has lost the marks with them; that is
-    /// noticed when they are removed, and put back from the archive. It must be more than such a loss can span.
-    /// </summary>
-    /// <value>The default value is 3 seconds.</value>
-    [Range(typeof(TimeSpan), "00:00:00", "00:10:00")]
-    public TimeSpan SettleAfter { get; set; } = TimeSpan.FromSeconds(3);
-
-    /// <summary>
     /// The age at which a pending entry in Redis is archived directly: its command must have been lost. Ten times that while
     /// messages wait in the queue: it may be among them.
     /// </summary>

@@ -13,11 +13,6 @@ internal sealed class WorkerOptionsValidator : IValidateOptions<WorkerOptions>
             failures.Add("Worker:DataPath is empty; a folder is required.");
         }
 
-        if (options.SettleAfter >= options.RescueAfter)
-        {
-            failures.Add($"Worker:SettleAfter is {options.SettleAfter}; less than Worker:RescueAfter ({options.RescueAfter}) is required.");
-        }
-
         return failures.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(failures);
     }
 }

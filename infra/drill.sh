@@ -79,7 +79,7 @@ setting() { sed -n "s/^ConnectionStrings__$1='\(.*\)'$/\1/p" "$servers/servers.e
 redis=$(setting Redis) rabbitmq=$(setting RabbitMq) postgres=$(setting Postgres)
 URL=postgresql://postgres:$(cat "$servers/postgres.password")@${redis%:*}:$(cat "$servers/postgres.port")/checkpoints
 redis_cli() { redis-cli -h 127.0.0.1 -p "${redis#*:}" "$@"; }
-common=(Checkpoints__ShardCount=16 Worker__SettleAfter=00:00:00.500 Worker__RescueAfter=00:00:02 Worker__RescueInterval=00:00:01 Logging__LogLevel__Default=Warning)
+common=(Checkpoints__ShardCount=16 Worker__RescueAfter=00:00:02 Worker__RescueInterval=00:00:01 Logging__LogLevel__Default=Warning)
 full=("${common[@]}" "ConnectionStrings__Redis=$redis" "ConnectionStrings__RabbitMq=$rabbitmq" "ConnectionStrings__Postgres=$postgres")
 file=("${common[@]}" "ConnectionStrings__Redis=$redis" "ConnectionStrings__RabbitMq=$rabbitmq" Checkpoints__Prefix=drill-sqlite)
 

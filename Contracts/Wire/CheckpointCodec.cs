@@ -23,7 +23,7 @@ internal static class CheckpointCodec
     public static EncodedCheckpoint Encode(Checkpoint checkpoint, int compressAboveBytes = int.MaxValue)
     {
         var state = checkpoint.State;
-        var content = new CheckpointRecord
+        var fields = new CheckpointRecord
         {
             ExecutionId = checkpoint.ExecutionId,
             Namespace = checkpoint.Namespace,
@@ -36,31 +36,30 @@ internal static class CheckpointCodec
         };
         if (checkpoint.ParentId is not null)
         {
-            content.ParentId = checkpoint.ParentId;
+            fields.ParentId = checkpoint.ParentId;
         }
 
         if (checkpoint.Metadata is { } metadata)
         {
-            content.MetadataJson = Encoding.UTF8.GetString(JsonMarshal.GetRawUtf8Value(metadata));
+            fields.MetadataJson = Encoding.UTF8.GetString(JsonMarshal.GetRawUtf8Value(metadata));
         }
 
-        var carried = new CheckpointRecord { CreatedAtUs = ToMicroseconds(checkpoint.CreatedAt) };
+        // Fields are written in ascending order: what is set so far is the beginning of the record.
+        var contentLength = fields.CalculateSize();
+        fields.CreatedAtUs = ToMicroseconds(checkpoint.CreatedAt);
         if (state.Length > compressAboveBytes && TryCompress(state.Span) is { } compressed)
         {
-            carried.Compression = Brotli;
-            carried.State = UnsafeByteOperations.UnsafeWrap(compressed);
+            fields.Compression = Brotli;
+            fields.State = UnsafeByteOperations.UnsafeWrap(compressed);
         }
         else
         {
-            carried.State = UnsafeByteOperations.UnsafeWrap(state);
+            fields.State = UnsafeByteOperations.UnsafeWrap(state);
         }
 
-        // Fields in ascending order: the two parts one behind the other are one valid message.
-        var contentLength = content.CalculateSize();
-        var buffer = GC.AllocateUninitializedArray<byte>(EncodedCheckpoint.HeaderLength + contentLength + carried.CalculateSize());
+        var buffer = GC.AllocateUninitializedArray<byte>(EncodedCheckpoint.HeaderLength + fields.CalculateSize());
         var record = buffer.AsMemory(EncodedCheckpoint.HeaderLength);
-        content.WriteTo(record.Span[..contentLength]);
-        carried.WriteTo(record.Span[contentLength..]);
+        fields.WriteTo(record.Span);
         var hash = buffer.AsMemory(EncodedCheckpoint.SequenceLength, EncodedCheckpoint.ContentHashLength);
         SHA256.HashData(record.Span[..contentLength], hash.Span);
         return new EncodedCheckpoint(checkpoint.Key, record, hash, buffer);

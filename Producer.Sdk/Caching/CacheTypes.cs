@@ -6,7 +6,11 @@ namespace AsyncCheckpoints.Caching;
 /// <param name="Ttl">Time to live of the whole stream once nothing of it is pending; null: for ever.</param>
 /// <param name="Sliding">Reads start the TTL anew.</param>
 /// <param name="MaxPerStream">Only the newest so many stay; what is pending stays in any case. 0: all.</param>
-internal readonly record struct CacheRetention(TimeSpan? Ttl, bool Sliding, int MaxPerStream);
+internal readonly record struct CacheRetention(TimeSpan? Ttl, bool Sliding, int MaxPerStream)
+{
+    /// <summary>Nothing leaves the cache by itself.</summary>
+    public bool KeepsAll => this is { Ttl: null, MaxPerStream: <= 0 };
+}
 
 /// <summary>The outcome of a save.</summary>
 /// <param name="Sequence">The sequence that was fixed (of the existing one when unchanged); 0 on a conflict.</param>

@@ -12,6 +12,9 @@ internal interface ICheckpointCache
     /// <summary>The number of shards; every execution belongs to one.</summary>
     int ShardCount { get; }
 
+    /// <summary>Changes whenever a connection is lost or made, or another server takes over: that one may have lost its last writes.</summary>
+    int Interruptions { get; }
+
     /// <summary>Checks or records the layout (shard count). Called before first use.</summary>
     Task InitializeAsync(CancellationToken cancellationToken);
 
@@ -113,6 +116,21 @@ internal interface ICheckpointCache
 
     /// <summary>How full the cache's server is; null where there is no server.</summary>
     Task<CacheServerStats?> GetServerStatsAsync(CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Moves a worker's watermark in a shard: a time of the archive up to which all that was archived had reached the cache. It
+    /// shares the cache's fate: where it is not what it was, the shard has lost its last writes.
+    /// </summary>
+    /// <param name="shard">The shard.</param>
+    /// <param name="owner">Whose watermark.</param>
+    /// <param name="from">Where it was; 0: there was none.</param>
+    /// <param name="to">Where to move it (microseconds); null: it stays.</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    /// <returns>False: it was somewhere else, and stays there.</returns>
+    Task<bool> TryMoveWatermarkAsync(int shard, string owner, long from, long? to, CancellationToken cancellationToken);
+
+    /// <summary>The watermarks of a shard by owner.</summary>
+    Task<IReadOnlyDictionary<string, long>> GetWatermarksAsync(int shard, CancellationToken cancellationToken);
 
     /// <summary>
     /// Takes or extends a lease (rescue of a shard). False while somebody else holds it.

@@ -21,6 +21,14 @@ internal sealed partial class InProcessCheckpointCache
     public Task<CacheServerStats?> GetServerStatsAsync(CancellationToken cancellationToken) => Task.FromResult<CacheServerStats?>(null);
 
     /// <inheritdoc />
+    /// <remarks>What is lost here is lost with the process, so none is kept.</remarks>
+    public Task<bool> TryMoveWatermarkAsync(int shard, string owner, long from, long? to, CancellationToken cancellationToken) => Task.FromResult(true);
+
+    /// <inheritdoc />
+    public Task<IReadOnlyDictionary<string, long>> GetWatermarksAsync(int shard, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyDictionary<string, long>>(new Dictionary<string, long>());
+
+    /// <inheritdoc />
     public Task<IReadOnlyList<int>> ListPendingShardsAsync(DateTimeOffset madeBefore, CancellationToken cancellationToken)
     {
         var before = CheckpointCodec.ToMicroseconds(madeBefore);

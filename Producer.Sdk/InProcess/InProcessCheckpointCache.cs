@@ -43,6 +43,9 @@ internal sealed partial class InProcessCheckpointCache : ICheckpointCache
     /// <inheritdoc />
     public int ShardCount => _marks.Length;
 
+    /// <inheritdoc />
+    public int Interruptions => 0;
+
     private long Now => CheckpointCodec.ToMicroseconds(_time.GetUtcNow()) + Interlocked.Read(ref _lead);
 
     /// <inheritdoc />
@@ -112,7 +115,7 @@ internal sealed partial class InProcessCheckpointCache : ICheckpointCache
             }
 
             // Who repairs may not know the stream's policy.
-            var knowsPolicy = stream is null || policy is not { Ttl: null, MaxPerStream: <= 0 };
+            var knowsPolicy = stream is null || !policy.KeepsAll;
             stream ??= Open(executionId, ns);
             stream.Policy = newest && knowsPolicy ? policy : stream.Policy;
             Store(stream, checkpoint, sequence, pending);

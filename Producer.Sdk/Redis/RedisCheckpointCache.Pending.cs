@@ -81,7 +81,7 @@ internal sealed partial class RedisCheckpointCache
         var streams = new Dictionary<(string, string), List<PendingMark>>();
         foreach (var mark in marks)
         {
-            if (mark.Kind == PendingKind.Save && mark.Policy is not { Ttl: null, MaxPerStream: <= 0 })
+            if (mark.Kind == PendingKind.Save && !mark.Policy.KeepsAll)
             {
                 Group(streams, (mark.Key.ExecutionId, mark.Key.Namespace), mark);
             }

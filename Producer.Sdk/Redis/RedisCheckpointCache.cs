@@ -36,6 +36,9 @@ internal sealed partial class RedisCheckpointCache : ICheckpointCache, IAsyncDis
     public int ShardCount => _layout.ShardCount;
 
     /// <inheritdoc />
+    public int Interruptions => _redis.Interruptions;
+
+    /// <inheritdoc />
     public async Task InitializeAsync(CancellationToken cancellationToken)
     {
         await _redis.CallAsync(db => db.StringSetAsync(_layout.ConfigKey, _layout.Config, null, When.NotExists), cancellationToken);
@@ -61,22 +64,16 @@ internal sealed partial class RedisCheckpointCache : ICheckpointCache, IAsyncDis
     }
 
     /// <inheritdoc />
-    public async Task<CacheSave> SaveAsync(
+    public Task<CacheSave> SaveAsync(
         EncodedCheckpoint checkpoint, long proposedSequence, CacheRetention policy, string? expectedLatestId, CancellationToken cancellationToken)
     {
         var key = checkpoint.Key;
         RedisValue payload = RedisFormat.Payload(checkpoint, proposedSequence);
         RedisValue mark = RedisFormat.Member('s', key, proposedSequence);
-        RedisValue[] values = expectedLatestId is null && policy is { Ttl: null, MaxPerStream: <= 0 }
+        RedisValue[] values = expectedLatestId is null && policy.KeepsAll
             ? [key.Id, payload, mark, default]
             : [key.Id, payload, mark, default, RedisFormat.Policy(policy), expectedLatestId is null ? "" : "=" + expectedLatestId];
-        var text = await RunInTimeAsync(RedisScripts.Save, KeysOf(key), values, 3, cancellationToken);
-        return text[0] switch
-        {
-            (byte)'c' => new CacheSave(0, false, true, text.Length == 1 ? null : Encoding.UTF8.GetString(text, 1, text.Length - 1)),
-            (byte)'u' => new CacheSave(RedisFormat.ReadSequence(text.AsSpan(1)), true, false, null),
-            _ => new CacheSave(RedisFormat.ReadSequence(text), false, false, null),
-        };
+        return RunInTimeAsync(RedisScripts.Save, KeysOf(key), values, 3, ReadSave, cancellationToken);
     }
 
     /// <inheritdoc />
@@ -97,18 +94,18 @@ internal sealed partial class RedisCheckpointCache : ICheckpointCache, IAsyncDis
     }
 
     /// <inheritdoc />
-    public async Task<long> DeleteAsync(CheckpointKey key, long sequence, bool isFixed, TimeSpan tombstoneTtl, CancellationToken cancellationToken)
+    public Task<long> DeleteAsync(CheckpointKey key, long sequence, bool isFixed, TimeSpan tombstoneTtl, CancellationToken cancellationToken)
     {
         RedisValue[] values = [key.Id, RedisFormat.Sequence(sequence), isFixed ? Yes : No, RedisFormat.Milliseconds(tombstoneTtl), default];
-        return RedisFormat.ReadSequence(await RunInTimeAsync(RedisScripts.Delete, KeysOf(key), values, 4, cancellationToken));
+        return RunInTimeAsync(RedisScripts.Delete, KeysOf(key), values, 4, ReadSequence, cancellationToken);
     }
 
     /// <inheritdoc />
-    public async Task<long> ClearAsync(string executionId, long sequence, bool isFixed, TimeSpan tombstoneTtl, CancellationToken cancellationToken)
+    public Task<long> ClearAsync(string executionId, long sequence, bool isFixed, TimeSpan tombstoneTtl, CancellationToken cancellationToken)
     {
         RedisValue[] values = [RedisFormat.Sequence(sequence), isFixed ? Yes : No, RedisFormat.Milliseconds(tombstoneTtl), default];
         var keys = KeysOf(new CheckpointKey(executionId, ""));
-        return RedisFormat.ReadSequence(await RunInTimeAsync(RedisScripts.Clear, keys, values, 3, cancellationToken));
+        return RunInTimeAsync(RedisScripts.Clear, keys, values, 3, ReadSequence, cancellationToken);
     }
 
     /// <inheritdoc />
@@ -119,11 +116,33 @@ internal sealed partial class RedisCheckpointCache : ICheckpointCache, IAsyncDis
     }
 
     /// <inheritdoc />
+    public async Task<bool> TryMoveWatermarkAsync(int shard, string owner, long from, long? to, CancellationToken cancellationToken) => (long)await _redis.RunAsync(
+        RedisScripts.Watermark,
+        [_layout.WatermarksKey(shard)],
+        [owner, from == 0 ? RedisValue.EmptyString : from, to ?? RedisValue.EmptyString],
+        cancellationToken) == 1;
+
+    /// <inheritdoc />
+    public async Task<IReadOnlyDictionary<string, long>> GetWatermarksAsync(int shard, CancellationToken cancellationToken)
+    {
+        var watermarks = new Dictionary<string, long>();
+        foreach (var entry in await _redis.CallAsync(db => db.HashGetAllAsync(_layout.WatermarksKey(shard)), cancellationToken))
+        {
+            if (long.TryParse((string?)entry.Value, NumberStyles.None, CultureInfo.InvariantCulture, out var value))
+            {
+                watermarks[entry.Name!] = value;
+            }
+        }
+
+        return watermarks;
+    }
+
+    /// <inheritdoc />
     public ValueTask DisposeAsync() => _redis.DisposeAsync();
 
     /// <summary>Runs a script that takes a place in the order; it has no effect once the caller has given up.</summary>
-    private async Task<byte[]> RunInTimeAsync(
-        RedisScript script, RedisKey[] keys, RedisValue[] values, int deadline, CancellationToken cancellationToken)
+    private async Task<T> RunInTimeAsync<T>(
+        RedisScript script, RedisKey[] keys, RedisValue[] values, int deadline, Func<byte[], T> read, CancellationToken cancellationToken)
     {
         if (_clock.Deadline() is not { } first)
         {
@@ -133,19 +152,27 @@ internal sealed partial class RedisCheckpointCache : ICheckpointCache, IAsyncDis
 
         values[deadline] = first;
         var text = (byte[])(await _redis.RunAsync(script, keys, values, cancellationToken))!;
-        if (text is not [RedisScripts.TooLate])
+        if (text is [RedisScripts.TooLate])
         {
-            return text;
+            // Held up on its way, or Redis's clock has jumped.
+            await _clock.ReadAsync(cancellationToken);
+            values[deadline] = _clock.Deadline()!;
+            text = (byte[])(await _redis.RunAsync(script, keys, values, cancellationToken))!;
         }
 
-        // Held up on its way, or Redis's clock has jumped.
-        await _clock.ReadAsync(cancellationToken);
-        values[deadline] = _clock.Deadline()!;
-        text = (byte[])(await _redis.RunAsync(script, keys, values, cancellationToken))!;
         return text is not [RedisScripts.TooLate]
-            ? text
+            ? read(text)
             : throw new CheckpointUnavailableException("Redis got the call too late.", "Check that its clock does not jump.");
     }
+
+    private static CacheSave ReadSave(byte[] text) => text[0] switch
+    {
+        (byte)'c' => new CacheSave(0, false, true, text.Length == 1 ? null : Encoding.UTF8.GetString(text, 1, text.Length - 1)),
+        (byte)'u' => new CacheSave(RedisFormat.ReadSequence(text.AsSpan(1)), true, false, null),
+        _ => new CacheSave(RedisFormat.ReadSequence(text), false, false, null),
+    };
+
+    private static long ReadSequence(byte[] text) => RedisFormat.ReadSequence(text);
 
     private RedisKey[] KeysOf(in CheckpointKey key) => _layout.StreamKeys(_layout.ShardOf(key.ExecutionId), key.ExecutionId, key.Namespace);
 }

@@ -39,6 +39,9 @@ namespace AsyncCheckpoints.Redis;
 /// removes a few of these, so an execution that keeps deleting does not grow.
 /// </description></item>
 /// <item><term><c>l:name</c></term><description>A lease: its owner, with an expiry.</description></item>
+/// <item><term><c>w</c></term><description>
+/// Hash: a worker's watermark (microseconds of the archive's clock) by worker. Those of the past go when another begins.
+/// </description></item>
 /// </list>
 /// The scripts declare a stream's h, z and p and derive the other keys of the same slot from them. Redis should run with
 /// <c>maxmemory-policy noeviction</c>: evicted keys are re-read from the archive, but evicted pending marks are not rescued.
@@ -135,6 +138,10 @@ internal sealed class RedisLayout
     /// <param name="name">The execution.</param>
     public RedisKey NamedKey(int shard, char kind, string name) =>
         (byte[])[.. _bases[shard], (byte)kind, (byte)':', .. Encoding.UTF8.GetBytes(name)];
+
+    /// <summary>The shard's hash of watermarks.</summary>
+    /// <param name="shard">The shard.</param>
+    public RedisKey WatermarksKey(int shard) => (byte[])[.. _bases[shard], (byte)'w'];
 
     /// <summary>The shard's set of executions.</summary>
     /// <param name="shard">The shard.</param>

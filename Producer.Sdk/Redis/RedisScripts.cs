@@ -130,6 +130,20 @@ internal static partial class RedisScripts
         return 1
         """);
 
+    /// <summary>Key: a shard's watermarks. Arguments: owner, where it was ("" none), where to move it ("" nowhere). Returns 1 when it was there.</summary>
+    public static readonly RedisScript Watermark = new("""
+        if (redis.call('HGET', KEYS[1], ARGV[1]) or '') ~= ARGV[2] then return 0 end
+        if ARGV[3] == '' then return 1 end
+        if ARGV[2] == '' then
+          local all = redis.call('HGETALL', KEYS[1])
+          for i = 1, #all, 2 do
+            if tonumber(all[i + 1]) < tonumber(ARGV[3]) - 2592000000000 then redis.call('HDEL', KEYS[1], all[i]) end
+          end
+        end
+        redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
+        return 1
+        """);
+
     /// <summary>Returns the server's time: seconds and microseconds.</summary>
     public static readonly RedisScript Time = new("return redis.call('TIME')");
 }

@@ -28,9 +28,16 @@ internal sealed class CacheLink(ICheckpointCache cache, SequenceClock clock, Tim
     /// <exception cref="CheckpointUnavailableException">The cache cannot be reached.</exception>
     /// <exception cref="InvalidOperationException">The cache has another layout than the options say.</exception>
     public Task<T> CallAsync<TState, T>(
-        Func<ICheckpointCache, TState, CancellationToken, Task<T>> call, TState state, CancellationToken cancellationToken) =>
-        _breaker.TryEnter() ? ObserveAsync(call, state, cancellationToken) : Task.FromException<T>(new CheckpointUnavailableException(
-            "Redis could not be reached a moment ago.", "Check that Redis is running."));
+        Func<ICheckpointCache, TState, CancellationToken, Task<T>> call, TState state, CancellationToken cancellationToken)
+    {
+        if (!_breaker.TryEnter())
+        {
+            return Task.FromException<T>(new CheckpointUnavailableException(
+                "Redis could not be reached a moment ago.", "Check that Redis is running."));
+        }
+
+        return ObserveAsync(_isReady ? call(cache, state, cancellationToken) : InitializeAndCallAsync(call, state, cancellationToken));
+    }
 
     /// <summary>Reaches the cache and checks its layout, if that has not been done.</summary>
     /// <param name="cancellationToken">Stops waiting.</param>
@@ -56,17 +63,18 @@ internal sealed class CacheLink(ICheckpointCache cache, SequenceClock clock, Tim
 
     public void Dispose() => _initializing.Dispose();
 
-    private async Task<T> ObserveAsync<TState, T>(
+    private async Task<T> InitializeAndCallAsync<TState, T>(
         Func<ICheckpointCache, TState, CancellationToken, Task<T>> call, TState state, CancellationToken cancellationToken)
+    {
+        await InitializeAsync(cancellationToken);
+        return await call(cache, state, cancellationToken);
+    }
+
+    private async Task<T> ObserveAsync<T>(Task<T> call)
     {
         try
         {
-            if (!_isReady)
-            {
-                await InitializeAsync(cancellationToken);
-            }
-
-            var result = await call(cache, state, cancellationToken);
+            var result = await call;
             _breaker.Succeeded();
             var syncedAt = Volatile.Read(ref _syncedAt);
             if (time.GetElapsedTime(syncedAt) > ResyncInterval && Interlocked.CompareExchange(ref _syncedAt, time.GetTimestamp(), syncedAt) == syncedAt)

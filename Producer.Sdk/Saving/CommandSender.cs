@@ -18,8 +18,6 @@ namespace AsyncCheckpoints.Saving;
 /// </summary>
 internal sealed class CommandSender : IAsyncDisposable
 {
-    private static readonly TimeSpan MaxBackoff = TimeSpan.FromSeconds(5);
-
     // Between messages that nobody waits for.
     private static readonly TimeSpan Distance = TimeSpan.FromMilliseconds(10);
 
@@ -220,7 +218,7 @@ internal sealed class CommandSender : IAsyncDisposable
                     return;
                 }
 
-                await Task.Delay(Backoff(attempt), _time, _stoppingToken);
+                await Task.Delay(Backoff.OfCalls.After(attempt), _time, _stoppingToken);
             }
         }
         catch (OperationCanceledException) when (_stoppingToken.IsCancellationRequested)
@@ -415,9 +413,4 @@ internal sealed class CommandSender : IAsyncDisposable
                 : $"Neither Redis nor the broker took '{command.Key}'.",
                 "Check that RabbitMQ can be reached.")
             { Key = command.Key };
-
-    /// <summary>The pause after a failure, with full jitter (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).</summary>
-    /// <param name="attempt">How many there were before.</param>
-    public static TimeSpan Backoff(int attempt) => Random.Shared.NextDouble() * TimeSpan.FromMilliseconds(
-        Math.Min(MaxBackoff.TotalMilliseconds, 100 * Math.Pow(2, Math.Min(attempt, 10))));
 }

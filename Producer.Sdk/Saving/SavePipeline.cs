@@ -80,8 +80,25 @@ internal sealed class SavePipeline : IAsyncDisposable
             return false;
         }
 
-        _ = Enter(new Intake(checkpoint, room, _clock.Next(), Activity.Current?.Id, null, null));
+        Enter(new Intake(checkpoint, room, _clock.Next(), Activity.Current?.Id, null, null));
         return true;
+    }
+
+    /// <summary>The checkpoint with an id and a time of creation.</summary>
+    /// <param name="checkpoint">The checkpoint.</param>
+    public Checkpoint Complete(Checkpoint checkpoint)
+    {
+        if (checkpoint.Id.Length > 0 && checkpoint.CreatedAt != default)
+        {
+            return checkpoint;
+        }
+
+        var now = _time.GetUtcNow();
+        return checkpoint with
+        {
+            Id = checkpoint.Id.Length > 0 ? checkpoint.Id : Guid.CreateVersion7(now).ToString(),
+            CreatedAt = checkpoint.CreatedAt != default ? checkpoint.CreatedAt : now,
+        };
     }
 
     /// <summary>Saves a checkpoint that is valid.</summary>
@@ -179,16 +196,17 @@ internal sealed class SavePipeline : IAsyncDisposable
         if (wanted == Durability.Buffered && options.ExpectedLatestId is null)
         {
             // The caller's memory is the caller's again once this returns.
-            _ = Enter(new Intake(OwnMemoryOf(checkpoint, room), room, _clock.Next(), Activity.Current?.Id, null, null));
+            Enter(new Intake(OwnMemoryOf(checkpoint, room), room, _clock.Next(), Activity.Current?.Id, null, null));
             return new SaveResult(checkpoint.Key, 0, Durability.Buffered, false, false);
         }
 
-        var intake = new Intake(checkpoint, room, _clock.Next(), Activity.Current?.Id, options, new Waiter());
+        var waiter = new Waiter();
+        var intake = new Intake(checkpoint, room, _clock.Next(), Activity.Current?.Id, options, waiter);
 
         // Encoded before the first wait; in the channel it may outlast its caller, whose memory is its own again after that.
         var save = Volatile.Read(ref _inIntake) == 0 && _cache.IsReady
             ? ProcessAsync(intake)
-            : Enter(intake with { Checkpoint = OwnMemoryOf(checkpoint, room) });
+            : EnterAsync(intake with { Checkpoint = OwnMemoryOf(checkpoint, room) }, waiter);
         try
         {
             return await (cancellationToken.CanBeCanceled
@@ -197,14 +215,14 @@ internal sealed class SavePipeline : IAsyncDisposable
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
-            intake.Waiter!.Leave();
+            waiter.Leave();
             Observe(save);
             throw;
         }
         catch (Exception e) when (e is TimeoutException or OperationCanceledException)
         {
             Observe(save);
-            return intake.Waiter!.GiveUp(wanted, options.Strict) ?? throw new CheckpointUnavailableException(
+            return waiter.GiveUp(wanted, options.Strict) ?? throw new CheckpointUnavailableException(
                 $"'{checkpoint.Key}' did not reach {wanted} within {_options.SaveTimeout}.",
                 "It may still complete; saving the same id again is safe.",
                 e)
@@ -232,7 +250,7 @@ internal sealed class SavePipeline : IAsyncDisposable
         }
     }
 
-    private Task<SaveResult> Enter(Intake intake)
+    private void Enter(in Intake intake)
     {
         Interlocked.Increment(ref _inIntake);
         if (!_intake.Writer.TryWrite(intake))
@@ -241,15 +259,21 @@ internal sealed class SavePipeline : IAsyncDisposable
             _budget.Release(intake.Room);
             throw Stopping();
         }
+    }
 
-        return intake.Waiter?.Completion.Task ?? Task.FromResult<SaveResult>(null!);
+    /// <summary>A save behind the buffered ones of this process.</summary>
+    private Task<SaveResult> EnterAsync(in Intake intake, Waiter waiter)
+    {
+        var completion = waiter.Completion = new TaskCompletionSource<SaveResult>(TaskCreationOptions.RunContinuationsAsynchronously);
+        Enter(intake);
+        return completion.Task;
     }
 
     /// <summary>A deletion behind the buffered saves of this process: it must not miss them.</summary>
     private Task<Durability> EnterAsync(PendingKind kind, CheckpointKey key, Durability wanted, BufferBudget.Room room, Waiter waiter)
     {
         var turn = new TaskCompletionSource<Task<Durability>>(TaskCreationOptions.RunContinuationsAsynchronously);
-        _ = Enter(new Intake(Nothing, room, 0, null, null, null, () => turn.SetResult(ProcessDeletionAsync(kind, key, wanted, room, waiter))));
+        Enter(new Intake(Nothing, room, 0, null, null, null, () => turn.SetResult(ProcessDeletionAsync(kind, key, wanted, room, waiter))));
         return turn.Task.Unwrap();
     }
 
@@ -293,11 +317,11 @@ internal sealed class SavePipeline : IAsyncDisposable
     {
         try
         {
-            if (intake.Waiter is { } waiter)
+            if (intake.Waiter?.Completion is { } completion)
             {
                 // Whoever waits is bounded by itself.
                 _passing.Release();
-                await CompleteAsync(waiter, ProcessAsync(intake));
+                await CompleteAsync(completion, ProcessAsync(intake));
                 return;
             }
 
@@ -309,16 +333,16 @@ internal sealed class SavePipeline : IAsyncDisposable
         }
     }
 
-    private static async Task CompleteAsync(Waiter waiter, Task<SaveResult> save)
+    private static async Task CompleteAsync(TaskCompletionSource<SaveResult> completion, Task<SaveResult> save)
     {
         try
         {
-            waiter.Completion.TrySetResult(await save);
+            completion.TrySetResult(await save);
         }
         catch (Exception e)
         {
-            waiter.Completion.TrySetException(e);
-            _ = waiter.Completion.Task.Exception; // Observed: the caller may have stopped waiting.
+            completion.TrySetException(e);
+            _ = completion.Task.Exception; // Observed: the caller may have stopped waiting.
         }
     }
 
@@ -326,9 +350,10 @@ internal sealed class SavePipeline : IAsyncDisposable
     private async Task BufferedAsync(Intake intake)
     {
         var started = _time.GetTimestamp();
+        Command? command = null;
         try
         {
-            var (command, _) = await WriteAsync(intake, Durability.Buffered);
+            (command, _) = await WriteAsync(intake, Durability.Buffered);
             _sender.Enqueue(command);
             _metrics.SaveCompleted(
                 _time.GetElapsedTime(started),
@@ -338,6 +363,7 @@ internal sealed class SavePipeline : IAsyncDisposable
         }
         catch (Exception e)
         {
+            ReleaseIfUnwritten(command, intake.Room);
             _metrics.SaveFailed(_time.GetElapsedTime(started), Durability.Buffered, e);
             throw;
         }
@@ -351,9 +377,10 @@ internal sealed class SavePipeline : IAsyncDisposable
     {
         var started = _time.GetTimestamp();
         var wanted = intake.Options!.Durability ?? _options.DefaultDurability;
+        Command? command = null;
         try
         {
-            var (command, isUnchanged) = await WriteAsync(intake, wanted);
+            (command, var isUnchanged) = await WriteAsync(intake, wanted);
             intake.Waiter!.Follow(command, isUnchanged);
             _sender.Enqueue(command);
             var reached = wanted <= Durability.Cached && command.IsCached ? Durability.Cached : await command.Reached;
@@ -362,45 +389,40 @@ internal sealed class SavePipeline : IAsyncDisposable
         }
         catch (Exception e)
         {
+            ReleaseIfUnwritten(command, intake.Room);
             _metrics.SaveFailed(_time.GetElapsedTime(started), wanted, e);
             throw;
         }
     }
 
-    private Task<(Command Command, bool IsUnchanged)> WriteAsync(Intake intake, Durability wanted)
-    {
-        var write = _writeThrough.SaveAsync(Complete(intake.Checkpoint), intake.Sequence, wanted, intake.Options, intake.Room, intake.TraceParent);
-        return write.IsCompletedSuccessfully ? write : ReleaseIfFailedAsync(write, intake.Room);
-    }
+    private Task<(Command Command, bool IsUnchanged)> WriteAsync(in Intake intake, Durability wanted) => _writeThrough.SaveAsync(
+        Complete(intake.Checkpoint), intake.Sequence, wanted, intake.Options, intake.Room, intake.TraceParent);
 
-    private async Task<T> ReleaseIfFailedAsync<T>(Task<T> write, BufferBudget.Room room)
+    private async Task<Durability> ProcessDeletionAsync(PendingKind kind, CheckpointKey key, Durability wanted, BufferBudget.Room room, Waiter waiter)
     {
+        Command? command = null;
         try
         {
-            return await write;
+            command = await _writeThrough.DeleteAsync(kind, key, wanted, room);
+            waiter.Follow(command, false);
+            _sender.Enqueue(command);
+            return command.IsCached && wanted <= Durability.Cached ? Durability.Cached : await command.Reached;
         }
         catch
         {
-            _budget.Release(room);
+            ReleaseIfUnwritten(command, room);
             throw;
         }
     }
 
-    private async Task<Durability> ProcessDeletionAsync(PendingKind kind, CheckpointKey key, Durability wanted, BufferBudget.Room room, Waiter waiter)
+    /// <summary>A command's room is the sender's to give back; without one it is given back here.</summary>
+    private void ReleaseIfUnwritten(Command? command, in BufferBudget.Room room)
     {
-        var command = await ReleaseIfFailedAsync(_writeThrough.DeleteAsync(kind, key, wanted, room), room);
-        waiter.Follow(command, false);
-        _sender.Enqueue(command);
-        return command.IsCached && wanted <= Durability.Cached ? Durability.Cached : await command.Reached;
-    }
-
-    private Checkpoint Complete(Checkpoint checkpoint) => checkpoint.Id.Length > 0 && checkpoint.CreatedAt != default
-        ? checkpoint
-        : checkpoint with
+        if (command is null)
         {
-            Id = checkpoint.Id.Length > 0 ? checkpoint.Id : Guid.CreateVersion7(_time.GetUtcNow()).ToString(),
-            CreatedAt = checkpoint.CreatedAt != default ? checkpoint.CreatedAt : _time.GetUtcNow(),
-        };
+            _budget.Release(room);
+        }
+    }
 
     private static long RoomOf(Checkpoint checkpoint) => Overhead + checkpoint.State.Length;
 
@@ -481,20 +503,19 @@ internal sealed class SavePipeline : IAsyncDisposable
     /// </summary>
     private sealed class Waiter
     {
-        private readonly Lock _lock = new();
-        private Command? _command;
-        private Action<Command>? _end;
+        // The command, or what is to become of it because its caller has gone: whichever came first.
+        private object? _first;
         private bool _isUnchanged;
 
-        public TaskCompletionSource<SaveResult> Completion { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        /// <summary>What the caller waits for, of a save in the channel.</summary>
+        public TaskCompletionSource<SaveResult>? Completion { get; set; }
 
         public void Follow(Command command, bool isUnchanged)
         {
-            lock (_lock)
+            _isUnchanged = isUnchanged;
+            if (Interlocked.CompareExchange(ref _first, command, null) is Action<Command> end)
             {
-                _isUnchanged = isUnchanged;
-                _command = command;
-                _end?.Invoke(command);
+                end(command);
             }
         }
 
@@ -502,26 +523,20 @@ internal sealed class SavePipeline : IAsyncDisposable
         public void Leave() => End(static command => command.GiveUp());
 
         /// <summary>Time is over: what holds by now, when that is good enough.</summary>
-        public SaveResult? GiveUp(Durability wanted, bool isStrict)
-        {
-            var (command, isUnchanged) = End(static command => command.Abandon());
-            return command is { IsCached: true } && wanted <= Durability.Queued && !isStrict
-                ? new SaveResult(command.Key, command.Sequence, Durability.Cached, true, isUnchanged)
+        public SaveResult? GiveUp(Durability wanted, bool isStrict) =>
+            End(static command => command.Abandon()) is { IsCached: true } command && wanted <= Durability.Queued && !isStrict
+                ? new SaveResult(command.Key, command.Sequence, Durability.Cached, true, _isUnchanged)
                 : null;
-        }
 
-        private (Command? Command, bool IsUnchanged) End(Action<Command> end)
+        private Command? End(Action<Command> end)
         {
-            lock (_lock)
+            var command = Interlocked.CompareExchange(ref _first, end, null) as Command;
+            if (command is not null)
             {
-                _end = end;
-                if (_command is { } command)
-                {
-                    end(command);
-                }
-
-                return (_command, _isUnchanged);
+                end(command);
             }
+
+            return command;
         }
     }
 }

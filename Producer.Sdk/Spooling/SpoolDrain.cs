@@ -34,7 +34,7 @@ internal sealed class SpoolDrain(
             catch (CheckpointException) when (!stoppingToken.IsCancellationRequested)
             {
                 _atATime = 1;
-                await Task.Delay(CommandSender.Backoff(failures++), time, stoppingToken);
+                await Task.Delay(Backoff.OfCalls.After(failures++), time, stoppingToken);
             }
         }
     }

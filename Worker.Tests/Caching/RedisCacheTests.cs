@@ -37,6 +37,23 @@ public sealed class RedisCacheTests(ITestOutputHelper output) : CacheConformance
         await Own(Create()).InitializeAsync(default);
     }
 
+    [Fact]
+    public async Task TryMoveWatermarkAsync_SomewhereElse_StaysWhereItIs()
+    {
+        const long day = 24L * 3600 * 1_000_000;
+        var sut = await CreateSut();
+        (await sut.TryMoveWatermarkAsync(1, "a", 0, 100 * day, default)).ShouldBeTrue();
+        (await sut.TryMoveWatermarkAsync(1, "a", 0, 101 * day, default)).ShouldBeFalse();
+        (await sut.TryMoveWatermarkAsync(1, "a", 99 * day, null, default)).ShouldBeFalse();
+        (await sut.TryMoveWatermarkAsync(1, "a", 100 * day, null, default)).ShouldBeTrue();
+        (await sut.TryMoveWatermarkAsync(1, "b", 0, 129 * day, default)).ShouldBeTrue();
+        (await sut.GetWatermarksAsync(1, default)).ShouldBe(new Dictionary<string, long> { ["a"] = 100 * day, ["b"] = 129 * day }, ignoreOrder: true);
+
+        (await sut.TryMoveWatermarkAsync(1, "c", 0, 131 * day, default)).ShouldBeTrue();
+        (await sut.GetWatermarksAsync(1, default)).Keys.ShouldBe(["b", "c"], ignoreOrder: true);
+        (await sut.GetWatermarksAsync(2, default)).ShouldBeEmpty();
+    }
+
     [Theory]
     [InlineData("9 8")]
     [InlineData("nonsense")]
@@ -299,6 +316,6 @@ public sealed class RedisCacheTests(ITestOutputHelper output) : CacheConformance
     {
         var db = await BehindAsync();
         var server = db.Multiplexer.GetServer(RedisServer.Shared);
-        return [.. server.Keys(pattern: $"*{_prefix}:*", pageSize: 1000).Select(key => (string)key!)];
+        return [.. server.Keys(pattern: $"*{_prefix}:*", pageSize: 1000).Select(key => (string)key!).Distinct()]; // SCAN may name a key twice.
     }
 }

@@ -99,13 +99,9 @@ public sealed class DoctorTests : IAsyncLifetime
     [Fact]
     public async Task RabbitMq_DeadCommands_AreFound()
     {
-        var names = new QueueNames(_prefix);
-        await using var connection = await new ConnectionFactory { Uri = new Uri(SharedServers.RabbitMq) }.CreateConnectionAsync();
-        await using var channel = await connection.CreateChannelAsync(new CreateChannelOptions(true, true));
-        await channel.QueueDeclareAsync(
-            names.DeadCommands, durable: true, exclusive: false, autoDelete: false, new Dictionary<string, object?> { ["x-queue-type"] = "quorum" });
+        await RawQueue.PublishDeadAsync(SharedServers.RabbitMq, _prefix);
         (await ExamineAsync()).Code.ShouldBe(0);
-        await channel.BasicPublishAsync("", names.DeadCommands, mandatory: true, new BasicProperties { Persistent = true }, "command"u8.ToArray());
+        await RawQueue.PublishDeadAsync(SharedServers.RabbitMq, _prefix, "command"u8.ToArray());
         await ShouldFindAsync(("rabbitmq", "dead-commands"));
     }
 

@@ -1,3 +1,5 @@
+using AsyncCheckpoints.Tests.Jobs;
+using AsyncCheckpoints.Tests.Servers;
 using Microsoft.Playwright;
 using Shouldly;
 using Xunit;
@@ -39,6 +41,22 @@ public sealed partial class DashboardTests
         await page.Keyboard.PressAsync("ArrowLeft");
         await Expect(chart.Locator(".cursor")).ToHaveCountAsync(1);
     });
+
+    [Fact]
+    public async Task Live_CommandsThatTheBrokerGaveUp_AreToldOfTheQueue()
+    {
+        await using var worker = new JobWorker();
+        await RawQueue.PublishDeadAsync(SharedServers.RabbitMq, worker.UseServers(), "one"u8.ToArray(), "two"u8.ToArray());
+        await worker.StartAsync();
+        await _host.LookAsync(
+            "/",
+            async page =>
+            {
+                await Expect(page.Locator(".tile.bad .name")).ToHaveTextAsync(["Queue"]);
+                await Expect(page.Locator(".tile.bad .unit")).ToHaveTextAsync(["waiting, 2 dead"]);
+            },
+            address: worker.Http.BaseAddress);
+    }
 
     [Fact]
     public Task Live_WhileNobodySeesIt_AsksNothing() => _host.LookAsync("/#/audit", async page =>

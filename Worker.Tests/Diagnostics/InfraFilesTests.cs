@@ -1,7 +1,12 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using AsyncCheckpoints.Tests.Pipeline;
+using AsyncCheckpoints.Worker;
 using AsyncCheckpoints.Worker.Diagnostics;
+using AsyncCheckpoints.Worker.Hosting;
+using AsyncCheckpoints.Worker.Http.Access;
+using AsyncCheckpoints.Worker.Jobs;
+using AsyncCheckpoints.Worker.Retention;
 using Microsoft.Extensions.DependencyInjection;
 using Shouldly;
 using Xunit;
@@ -79,37 +84,6 @@ public sealed partial class InfraFilesTests
     }
 
     [Fact]
-    public void Kubernetes_Pods_RunWithoutRightsAndFitTogether()
-    {
-        var parts = Documents("infra/kubernetes/worker.yaml").ToDictionary(document => document.RootNode["kind"].ToString(), document => document.RootNode);
-        parts.Keys.ShouldBe(["ServiceAccount", "ConfigMap", "Deployment", "Service", "PodDisruptionBudget", "HorizontalPodAutoscaler"]);
-        var pod = parts["Deployment"]["spec"]["template"];
-        pod["spec"]["securityContext"]["runAsNonRoot"].ToString().ShouldBe("true");
-        var containers = ((YamlSequenceNode)pod["spec"]["containers"]).ToList();
-        foreach (var container in containers)
-        {
-            container["securityContext"]["readOnlyRootFilesystem"].ToString().ShouldBe("true");
-            container["securityContext"]["allowPrivilegeEscalation"].ToString().ShouldBe("false");
-            container["securityContext"]["capabilities"]["drop"][0].ToString().ShouldBe("ALL");
-            container["resources"]["limits"]["memory"].ToString().ShouldEndWith("Mi");
-        }
-
-        var port = containers[1]["ports"][0]["containerPort"].ToString();
-        foreach (var probe in (string[])["startupProbe", "livenessProbe", "readinessProbe"])
-        {
-            containers[0][probe]["httpGet"]["port"].ToString().ShouldBe(port);
-            parts["ConfigMap"]["data"]["nginx.conf"].ToString().ShouldContain($"location = {containers[0][probe]["httpGet"]["path"]} ");
-        }
-
-        var labels = pod["metadata"]["labels"].ToString();
-        parts["Service"]["spec"]["selector"].ToString().ShouldBe(labels);
-        parts["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"].ToString().ShouldBe(labels);
-        parts["HorizontalPodAutoscaler"]["spec"]["scaleTargetRef"]["name"].ShouldBe(parts["Deployment"]["metadata"]["name"]);
-        parts["HorizontalPodAutoscaler"]["spec"]["metrics"][0]["external"]["metric"]["selector"]["matchLabels"]["queue"].ToString()
-            .ShouldBe(new Messaging.QueueNames(new CheckpointOptions().Prefix).Commands);
-    }
-
-    [Fact]
     public void Collector_Pipelines_NameWhatIsConfigured()
     {
         var root = Documents("infra/otel-collector.yaml").Single().RootNode;
@@ -128,8 +102,45 @@ public sealed partial class InfraFilesTests
         }
     }
 
+    [Fact]
+    public void Settings_NamedInFilesAndDocuments_AreThoseOfTheWorker()
+    {
+        var named = Directory.EnumerateFiles(PathOf("infra"), "*", SearchOption.AllDirectories)
+            .Concat(Directory.EnumerateFiles(PathOf("docs"), "*.md", SearchOption.AllDirectories))
+            .Append(PathOf("README.md"))
+            .SelectMany(path => Settings().Matches(File.ReadAllText(path)))
+            .Select(match => match.Value.Replace("__", ":", StringComparison.Ordinal)).ToHashSet();
+        named.Count.ShouldBeGreaterThan(30);
+        named.Where(name => !IsSetting(name)).ShouldBeEmpty();
+        IsSetting("Worker:Http:ApiKeys:ci:Rule").ShouldBeFalse();
+    }
+
+    [GeneratedRegex(@"\b(?:Worker|Jobs|Retention|Otlp|Checkpoints|ConnectionStrings)(?:(?::|__)[A-Za-z][A-Za-z0-9]*)+")]
+    private static partial Regex Settings();
+
     [GeneratedRegex(@"\b(?:asynccheckpoints|dotnet)_[a-z_]+\b")]
     private static partial Regex Metrics();
+
+    /// <summary>Whether it is a path through the options, as configuration binds them.</summary>
+    private static bool IsSetting(string name)
+    {
+        var parts = name.Split(':');
+        var type = parts[0] switch
+        {
+            "Worker" when parts is [_, "Http", ..] => typeof(ApiOptions),
+            "Worker" => typeof(WorkerOptions),
+            "Checkpoints" => typeof(CheckpointOptions),
+            "Jobs" => typeof(JobOptions),
+            "Retention" => typeof(RetentionOptions),
+            "Otlp" => typeof(OtlpOptions),
+            "ConnectionStrings" => typeof(WorkerParts),
+            _ => null,
+        };
+        return parts[(type == typeof(ApiOptions) ? 2 : 1)..].Aggregate(type, Inside) is not null;
+
+        static Type? Inside(Type? type, string part) =>
+            type is { IsGenericType: true } && type.GetGenericTypeDefinition() == typeof(Dictionary<,>) ? type.GetGenericArguments()[1] : type?.GetProperty(part)?.PropertyType;
+    }
 
     private static List<YamlMappingNode> Alerts() =>
         [.. Documents("infra/prometheus-alerts.yml").Single().AllNodes.OfType<YamlMappingNode>().Where(node => node.Children.ContainsKey("alert"))];
@@ -139,10 +150,12 @@ public sealed partial class InfraFilesTests
         .SelectMany(panel => panel.GetProperty("targets").EnumerateArray())
         .Select(target => target.GetProperty("expr").GetString()!);
 
-    private static IEnumerable<YamlDocument> Documents(string path)
+    private static IEnumerable<YamlDocument> Documents(string path) => Parse(Read(path));
+
+    private static IEnumerable<YamlDocument> Parse(string text)
     {
         var stream = new YamlStream();
-        stream.Load(new StringReader(Read(path)));
+        stream.Load(new StringReader(text));
         return stream.Documents;
     }
 

@@ -1,10 +1,8 @@
 using System.Diagnostics.Metrics;
-using AsyncCheckpoints.Messaging;
 using AsyncCheckpoints.Tests.Pipeline;
 using AsyncCheckpoints.Tests.Servers;
 using AsyncCheckpoints.Worker.Diagnostics;
 using Microsoft.Extensions.DependencyInjection;
-using RabbitMQ.Client;
 using Shouldly;
 using Xunit;
 
@@ -56,7 +54,7 @@ public sealed class MetricTests
         var metrics = worker.Services.GetRequiredService<WorkerMetrics>();
         metrics.ArchiveFailed(TimeSpan.FromSeconds(1), new TimeoutException());
         metrics.Rescued(2);
-        await PlantAsync(new QueueNames(deployment.Prefix).DeadCommands, 3);
+        await RawQueue.PublishDeadAsync(SharedServers.RabbitMq, deployment.Prefix, "1"u8.ToArray(), "2"u8.ToArray(), "3"u8.ToArray());
         await worker.Services.GetRequiredService<BacklogSampler>().RunOnceAsync(CancellationToken.None);
         recorder.Observe();
 
@@ -108,16 +106,6 @@ public sealed class MetricTests
             {
                 listener.EnableMeasurementEvents(instrument);
             }
-        }
-    }
-
-    private static async Task PlantAsync(string queue, int count)
-    {
-        await using var connection = await new ConnectionFactory { Uri = new Uri(SharedServers.RabbitMq) }.CreateConnectionAsync();
-        await using var channel = await connection.CreateChannelAsync(new CreateChannelOptions(true, true));
-        for (var i = 0; i < count; i++)
-        {
-            await channel.BasicPublishAsync("", queue, mandatory: true, new BasicProperties { Persistent = true }, "command"u8.ToArray());
         }
     }
 

@@ -87,6 +87,7 @@ public sealed class StatsHistoryTests
         await Deployment.UntilAsync(() => Task.FromResult(history.List(null).Any(sample => sample is { SavesPerSecond: > 0, ArchivedPerSecond: > 0 })), "the rates are seen");
         var last = history.Latest.ShouldNotBeNull();
         last.QueueDepth.ShouldBe(0);
+        last.DeadCommands.ShouldBe(isEmbedded ? null : 0);
         last.DeadLetters.ShouldBe(0);
         last.OutboxPending.ShouldNotBeNull();
         last.LagSeconds.ShouldNotBeNull();
@@ -95,6 +96,6 @@ public sealed class StatsHistoryTests
     private void Add(long? written, long? pending) => _sut.Add(
         pending is { } count ? new PendingStats(count, TimeSpan.Zero) : null,
         new OutboxStats(0, TimeSpan.Zero),
-        0,
+        new QueueCounts(0, null),
         written is { } rows ? new ArchiveStats(rows, false, 0, 0, rows) : null);
 }

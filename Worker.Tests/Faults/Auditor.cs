@@ -8,7 +8,12 @@ namespace AsyncCheckpoints.Tests.Faults;
 /// Compares what was promised with what is there. An operation that was not acknowledged, or only at a level that the
 /// faults of the run may break, may have happened or not; the next certain one of the same checkpoint settles it.
 /// </summary>
-internal sealed class Auditor(IReadOnlyList<Operation> ledger, Func<Operation, bool> isPromised, Verdict verdict)
+/// <param name="ledger">What was asked for.</param>
+/// <param name="isPromised">Whether an operation's acknowledgement holds whatever happened.</param>
+/// <param name="isOfAnotherBuild">Whether the workload was another build's: of its checkpoints only the states are known here.</param>
+/// <param name="verdict">Takes what is found.</param>
+internal sealed class Auditor(
+    IReadOnlyList<Operation> ledger, Func<Operation, bool> isPromised, Func<Operation, bool> isOfAnotherBuild, Verdict verdict)
 {
     private readonly Dictionary<string, List<Operation>> _executions = ledger.GroupBy(operation => operation.Key.ExecutionId)
         .ToDictionary(group => group.Key, group => group.ToList());
@@ -46,11 +51,9 @@ internal sealed class Auditor(IReadOnlyList<Operation> ledger, Func<Operation, b
             for (var i = 0; i < cached.Count; i++)
             {
                 var found = CheckpointCodec.Decode(cached[i].Record.Span, cached[i].Sequence);
-                if (i >= archived.Count || archived[i].Key != found.Key || archived[i].Sequence != found.Sequence
-                    || !archived[i].State.Span.SequenceEqual(found.State.Span))
+                if ((i < archived.Count ? CheckpointDifference.Of(found, archived[i]) : "the archive has nothing there") is { } difference)
                 {
-                    verdict.Add(
-                        $"Redis has {found.Key} at {found.Sequence} in place {i} of {stream.Key}; the archive has {(i < archived.Count ? $"{archived[i].Key} at {archived[i].Sequence}" : "nothing")}");
+                    verdict.Add($"Redis has {found.Key} at {found.Sequence} in place {i} of {stream.Key}: {difference}");
                     break;
                 }
             }
@@ -66,9 +69,10 @@ internal sealed class Auditor(IReadOnlyList<Operation> ledger, Func<Operation, b
             {
                 var expected = archived.Where(row => row.Namespace == ns).MaxBy(row => row.Sequence);
                 var latest = await client.LoadLatestAsync(executionId, ns);
-                if (latest?.Key != expected?.Key || latest?.Sequence != expected?.Sequence)
+                if ((latest is null || expected is null ? (latest == expected ? null : "only one of them has it") : CheckpointDifference.Of(latest, expected)) is { } difference)
                 {
-                    verdict.Add($"The latest of '{executionId}'/'{ns}' is {latest?.Key} at {latest?.Sequence}; the archive has {expected?.Key} at {expected?.Sequence}");
+                    verdict.Add(
+                        $"The latest of '{executionId}'/'{ns}' is {latest?.Key} at {latest?.Sequence}, in the archive {expected?.Key} at {expected?.Sequence}: {difference}");
                 }
             }
 
@@ -154,9 +158,10 @@ internal sealed class Auditor(IReadOnlyList<Operation> ledger, Func<Operation, b
         }
 
         var token = Operation.TokenOf(row.State);
-        if (!row.State.Span.SequenceEqual(Operation.StateOf(token)))
+        var expected = isOfAnotherBuild(history[0]) ? row with { State = Operation.StateOf(token) } : Operation.CheckpointOf(key, token) with { Sequence = row.Sequence };
+        if (CheckpointDifference.Of(row, expected) is { } difference)
         {
-            verdict.Add($"{key} is not what was saved ({row.State.Length} bytes)");
+            verdict.Add($"{key} is not what was saved: {difference}");
         }
 
         if (!possible.Contains(token))

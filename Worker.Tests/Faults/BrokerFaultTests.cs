@@ -14,7 +14,7 @@ public sealed class BrokerFaultTests(FaultServers servers)
     {
         await lab.StartWorkerAsync();
         var host = await lab.StartClientAsync();
-        var load = await lab.UnderLoadAsync(FaultLab.ClientOf(host), async () =>
+        await lab.UnderLoadAsync(FaultLab.ClientOf(host), async () =>
         {
             await lab.ProgressAsync();
             await servers.Set.KillAsync(ServerKind.RabbitMq);
@@ -23,7 +23,6 @@ public sealed class BrokerFaultTests(FaultServers servers)
             lab.Timeline.Note("broker back");
             await lab.ProgressAsync();
         });
-        load.Slowest.ShouldBeLessThan(TimeSpan.FromSeconds(12));
         await SavesAreQueuedAsync(FaultLab.ClientOf(host));
         await lab.AuditAsync(host);
     });
@@ -39,14 +38,10 @@ public sealed class BrokerFaultTests(FaultServers servers)
         lab.Timeline.Note("broker cut");
         for (var i = 0; i < 100; i++)
         {
-            var operation = lab.Ledger.Begin(new Operation(i, "cut", i, OperationKind.Save, new CheckpointKey("cut", "", $"{i}"), $"cut#{i}"));
-            var saved = await client.SaveAsync(new Checkpoint { ExecutionId = "cut", Id = $"{i}", State = Operation.StateOf(operation.Token) });
-            saved.Reached.ShouldBe(Durability.Cached);
-            lab.Ledger.Acknowledge(operation, saved.Reached, saved.Sequence);
+            (await lab.SaveAsync(client, "cut", i)).Reached.ShouldBe(Durability.Cached);
         }
 
-        await FaultLab.UntilAsync(
-            async () => (await FaultLab.CacheOf(host).GetPendingStatsAsync(CancellationToken.None)).Count == 0, "the rescuer has archived them");
+        await FaultLab.UntilRescuedAsync(host);
         lab.RabbitMq.Restore();
         lab.Timeline.Note("broker can be reached");
         await SavesAreQueuedAsync(client);

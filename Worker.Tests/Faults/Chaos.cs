@@ -40,7 +40,9 @@ internal sealed class Chaos : IAsyncDisposable
             ("freeze the application's connection to Redis", () => FreezeAsync(lab.Redis)),
             ("freeze the application's connection to the broker", () => FreezeAsync(lab.RabbitMq)),
             ("freeze the workers' connections to PostgreSQL", () => FreezeAsync(lab.Postgres)),
-            ("slow down Redis", () => SlowAsync(lab.Redis)),
+            ("slow down the application's connection to Redis", () => SlowAsync(lab.Redis)),
+            ("slow down the application's connection to the broker", () => SlowAsync(lab.RabbitMq)),
+            ("slow down the workers' connections to PostgreSQL", () => SlowAsync(lab.Postgres)),
         ];
     }
 
@@ -114,7 +116,7 @@ internal sealed class Chaos : IAsyncDisposable
         }
 
         var code = await _application.WaitForExitAsync(FaultLab.Patience);
-        _lab.Ledger.Add(await File.ReadAllTextAsync(Path.Combine(_folder.FullName, _generations[^1])));
+        _lab.Ledger.Add(FaultApplication.ReadLedger(Path.Combine(_folder.FullName, _generations[^1])));
         if (code != 0)
         {
             _lab.Ledger.ForgetBuffered(_generations[^1] + ".");

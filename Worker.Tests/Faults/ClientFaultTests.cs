@@ -161,19 +161,14 @@ public sealed class ClientFaultTests(FaultServers servers)
         await lab.StartWorkerAsync();
         var host = await lab.StartClientAsync();
         var client = FaultLab.ClientOf(host);
-        await client.SaveAsync(new Checkpoint { ExecutionId = "before" });
+        await lab.SaveAsync(client, "before", 0);
         lab.Redis.Delay = TimeSpan.FromMilliseconds(5);
         for (var i = 0; i < 300; i++)
         {
-            var operation = lab.Ledger.Begin(new Operation(i, "cancel", i, OperationKind.Save, new CheckpointKey("cancel", "", $"{i}"), $"cancel#{i}"));
             using var cancellation = new CancellationTokenSource(TimeSpan.FromMilliseconds(lab.Random.Next(0, 25)));
             try
             {
-                var saved = await client.SaveAsync(
-                    new Checkpoint { ExecutionId = "cancel", Id = $"{i}", State = Operation.StateOf(operation.Token) },
-                    new SaveOptions { Durability = Durability.Queued },
-                    cancellation.Token);
-                lab.Ledger.Acknowledge(operation, saved.Reached, saved.Sequence);
+                await lab.SaveAsync(client, "cancel", i, new SaveOptions { Durability = Durability.Queued }, cancellation.Token);
             }
             catch (OperationCanceledException)
             {

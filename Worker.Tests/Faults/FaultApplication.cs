@@ -40,7 +40,8 @@ internal static class FaultApplication
     }
 
     /// <summary>Starts it as a child of the test.</summary>
-    public static Task<WorkerProcess> StartAsync(FaultLab lab, string ledgerFile, int seed, string name, int pauseMs = 2) => WorkerProcess.StartAsync(
+    public static Task<WorkerProcess> StartAsync(
+        FaultLab lab, string ledgerFile, int seed, string name, int pauseMs = 2, string program = Program.FileName) => WorkerProcess.StartAsync(
         new Dictionary<string, string?>
         {
             ["FAULT_REDIS"] = lab.Redis.ConnectionString,
@@ -49,7 +50,28 @@ internal static class FaultApplication
             ["FAULT_PAUSE_MS"] = pauseMs.ToString(CultureInfo.InvariantCulture),
         },
         ["application", ledgerFile, seed.ToString(CultureInfo.InvariantCulture), name],
-        program: "AsyncCheckpoints.Worker.Tests.dll");
+        program: program);
+
+    /// <summary>Waits until it has got further.</summary>
+    public static Task ProgressAsync(string ledgerFile, int operations)
+    {
+        var goal = Count() + operations;
+        return FaultLab.UntilAsync(() => Task.FromResult(Count() >= goal), $"{operations} more operations are acknowledged");
+
+        int Count() => ReadLedger(ledgerFile).AsSpan().Count("done\t");
+    }
+
+    /// <summary>What it has written so far.</summary>
+    public static string ReadLedger(string ledgerFile)
+    {
+        if (!File.Exists(ledgerFile))
+        {
+            return "";
+        }
+
+        using var reader = new StreamReader(new FileStream(ledgerFile, FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
+        return reader.ReadToEnd();
+    }
 
     private sealed class Load(Workload workload) : BackgroundService
     {

@@ -27,7 +27,7 @@ internal sealed partial class FaultLab
         Timeline.Note("flushed");
         await SettleAsync(client);
         var verdict = new Verdict();
-        var auditor = new Auditor(Ledger.Snapshot(), IsPromised, verdict);
+        var auditor = new Auditor(Ledger.Snapshot(), IsPromised, IsOfAnotherBuild, verdict);
         var rows = await auditor.AuditArchiveAsync(Archive);
         foreach (var letter in await Archive.ListDeadLettersAsync(null, 10, true, CancellationToken.None))
         {
@@ -54,7 +54,7 @@ internal sealed partial class FaultLab
         await UntilAsync(async () => await CountMessagesAsync() == 0, "the queue is empty");
         var verdict = new Verdict();
         await AuditQueueAsync(verdict);
-        await new Auditor(Ledger.Snapshot(), IsPromised, verdict).AuditArchiveAsync(Archive);
+        await new Auditor(Ledger.Snapshot(), IsPromised, IsOfAnotherBuild, verdict).AuditArchiveAsync(Archive);
         Timeline.Note($"before any rescue: {verdict}");
         verdict.IsClean.ShouldBeTrue(verdict.ToString());
     }
@@ -103,6 +103,10 @@ internal sealed partial class FaultLab
         Timeline.Note("settled");
     }
 
+    /// <summary>Nothing is pending in Redis although the broker's leg is cut.</summary>
+    public static Task UntilRescuedAsync(IHost client, TimeSpan? patience = null) =>
+        UntilAsync(async () => (await GetPendingAsync(client)).Count == 0, "the rescuer has archived what is pending", patience);
+
     /// <summary>The marks in Redis, by the client's own link: it may still be on its way back, or keep away from Redis for a moment.</summary>
     private static async Task<PendingStats> GetPendingAsync(IHost client)
     {
@@ -126,7 +130,11 @@ internal sealed partial class FaultLab
     }
 
     private bool IsPromised(Operation operation) =>
-        operation.Reached is { } reached && (reached >= Durability.Queued || !AtRisk.Contains(operation.Owner.Split('.')[0]));
+        operation.Reached is { } reached && (reached >= Durability.Queued || !AtRisk.Contains(WorkloadOf(operation)));
+
+    private bool IsOfAnotherBuild(Operation operation) => OfAnotherBuild.Contains(WorkloadOf(operation));
+
+    private static string WorkloadOf(Operation operation) => operation.Owner.Split('.')[0];
 
     private async Task AuditEventsAsync(List<Checkpoint> rows, Verdict verdict)
     {

@@ -10,6 +10,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Npgsql;
+using Shouldly;
 
 namespace AsyncCheckpoints.Tests.Faults;
 
@@ -20,6 +21,9 @@ namespace AsyncCheckpoints.Tests.Faults;
 internal sealed partial class FaultLab : IAsyncDisposable
 {
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
+
+    // The clients' SaveTimeout is 4 s; the rest is for a machine that is busy.
+    private static readonly TimeSpan SlowestCall = TimeSpan.FromSeconds(12);
 
     private readonly List<WorkerProcess> _workers = [];
     private readonly List<IHost> _clients = [];
@@ -46,7 +50,6 @@ internal sealed partial class FaultLab : IAsyncDisposable
             ["Checkpoints__Prefix"] = Prefix,
             ["Checkpoints__ShardCount"] = "16",
             ["Worker__Schema"] = Prefix,
-            ["Worker__SettleAfter"] = "00:00:00.500",
             ["Worker__RescueAfter"] = "00:00:02",
             ["Worker__RescueInterval"] = "00:00:01",
             ["Worker__OutboxInterval"] = "00:00:00.200",
@@ -83,6 +86,9 @@ internal sealed partial class FaultLab : IAsyncDisposable
 
     /// <summary>Workloads during which Redis has lost everything: what only it held of theirs is not promised any more.</summary>
     public HashSet<string> AtRisk { get; } = [];
+
+    /// <summary>Workloads that another build runs.</summary>
+    public HashSet<string> OfAnotherBuild { get; } = [];
 
     /// <summary>A setting of all workers that are started from now on.</summary>
     public string? this[string setting]
@@ -123,9 +129,10 @@ internal sealed partial class FaultLab : IAsyncDisposable
 
     /// <summary>Starts a worker process.</summary>
     /// <param name="wait">Whether to wait until it works.</param>
-    public async Task<WorkerProcess> StartWorkerAsync(bool wait = true)
+    /// <param name="program">Another build's.</param>
+    public async Task<WorkerProcess> StartWorkerAsync(bool wait = true, string program = WorkerProcess.FileName)
     {
-        var worker = await WorkerProcess.StartAsync(_settings);
+        var worker = await WorkerProcess.StartAsync(_settings, program: program);
         _workers.Add(worker);
         Timeline.Note($"worker {worker.Id} starts");
         if (wait)
@@ -142,7 +149,7 @@ internal sealed partial class FaultLab : IAsyncDisposable
     public async Task<WorkerProcess> StartWorkerAsync(WorkerStep step, int occurrence)
     {
         var worker = await WorkerProcess.StartAsync(
-            _settings, ["worker", $"{step}", occurrence.ToString(CultureInfo.InvariantCulture)], program: "AsyncCheckpoints.Worker.Tests.dll");
+            _settings, ["worker", $"{step}", occurrence.ToString(CultureInfo.InvariantCulture)], program: Program.FileName);
         _workers.Add(worker);
         Timeline.Note($"worker {worker.Id} starts, to die at step {step} no. {occurrence}");
         return worker;
@@ -189,7 +196,7 @@ internal sealed partial class FaultLab : IAsyncDisposable
 
     public static ICheckpointCache CacheOf(IHost host) => host.Services.GetRequiredService<ICheckpointCache>();
 
-    /// <summary>Runs the workload of a client while something happens to the installation.</summary>
+    /// <summary>Runs the workload of a client while something happens to the installation. No call may take longer than its timeout.</summary>
     public async Task<Workload> UnderLoadAsync(ICheckpointClient client, Func<Task> happening, string name = "w")
     {
         using var stop = new CancellationTokenSource();
@@ -207,7 +214,19 @@ internal sealed partial class FaultLab : IAsyncDisposable
         }
 
         Timeline.Note($"{Ledger.Acknowledged} operations acknowledged, {workload.Refused} refused, the slowest took {workload.Slowest.TotalSeconds:F1} s");
+        workload.Slowest.ShouldBeLessThan(SlowestCall);
         return workload;
+    }
+
+    /// <summary>Saves a checkpoint of which the ledger knows.</summary>
+    public async Task<SaveResult> SaveAsync(
+        ICheckpointClient client, string executionId, int number, SaveOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        var operation = Ledger.Begin(new Operation(
+            number, executionId, number, OperationKind.Save, new CheckpointKey(executionId, "", $"{number}"), $"{executionId}#{number}"));
+        var saved = await client.SaveAsync(Operation.CheckpointOf(operation.Key, operation.Token), options, cancellationToken);
+        Ledger.Acknowledge(operation, saved.Reached, saved.Cached ? saved.Sequence : -saved.Sequence);
+        return saved;
     }
 
     /// <summary>Waits until the workload has got further, so that what comes next meets it in full flow.</summary>

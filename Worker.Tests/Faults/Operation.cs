@@ -1,6 +1,8 @@
+using System.Buffers.Binary;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Json;
 
 namespace AsyncCheckpoints.Tests.Faults;
 
@@ -51,6 +53,27 @@ internal sealed record Operation(int Number, string Owner, int Step, OperationKi
         }
 
         return state;
+    }
+
+    /// <summary>The checkpoint of a token, with all that it has: only the key is not the token's.</summary>
+    public static Checkpoint CheckpointOf(CheckpointKey key, string token)
+    {
+        var hash = SHA256.HashData(Encoding.UTF8.GetBytes(token));
+        var number = BinaryPrimitives.ReadInt64LittleEndian(hash);
+        return new Checkpoint
+        {
+            ExecutionId = key.ExecutionId,
+            Namespace = key.Namespace,
+            Id = key.Id,
+            ParentId = hash[8] % 2 == 0 ? $"parent of {token}" : null,
+            NodeName = hash[9] % 4 == 0 ? "" : $"node {hash[9]} „é“ {{x}}",
+            Version = number,
+            State = StateOf(token),
+            ContentType = hash[10] % 2 == 0 ? "application/octet-stream" : $"text/x-{hash[10]}",
+            Metadata = hash[11] % 2 == 0 ? JsonSerializer.SerializeToElement(new { token, nested = new { n = new object?[] { hash[11], null, 1.5 } } }) : null,
+            // A part of the content: the same content has the same.
+            CreatedAt = DateTimeOffset.UnixEpoch.AddMicroseconds(number & 0xFF_FFFF_FFFF_FFFF),
+        };
     }
 
     /// <summary>The token that a state names.</summary>

@@ -1,6 +1,5 @@
-using System.Diagnostics;
+using AsyncCheckpoints.Tests.Servers;
 using Microsoft.Data.Sqlite;
-using Shouldly;
 using Xunit;
 
 namespace AsyncCheckpoints.Tests.Faults;
@@ -37,9 +36,9 @@ public sealed class SqliteFaultTests(FaultServers servers)
     [Fact]
     public Task Fill_Disk_WaitsForRoomAndLosesNothing() => RunAsync(3502, async (lab, folder) =>
     {
-        if (!await TryMountAsync("-t", "tmpfs", "-o", "size=3m", "tmpfs", folder))
+        await using var disk = await SmallDisk.TryMountAsync(folder, "3m");
+        if (disk is null)
         {
-            Console.WriteLine("Fill_Disk_WaitsForRoomAndLosesNothing: a tmpfs cannot be mounted here (it takes root); nothing was tested.");
             return;
         }
 
@@ -52,7 +51,7 @@ public sealed class SqliteFaultTests(FaultServers servers)
                 await worker.WaitForLineAsync(line => line.Contains("is away", StringComparison.Ordinal), FaultLab.Patience);
                 lab.Timeline.Note("disk full");
                 await lab.ProgressAsync(20);
-                (await TryMountAsync("-o", "remount,size=256m", folder)).ShouldBeTrue();
+                await disk.ResizeAsync("256m");
                 lab.Timeline.Note("disk has room");
                 await lab.ProgressAsync();
             });
@@ -61,7 +60,6 @@ public sealed class SqliteFaultTests(FaultServers servers)
         finally
         {
             await lab.DisposeAsync();
-            await StartAsync("umount", "-l", folder);
         }
     });
 
@@ -79,13 +77,4 @@ public sealed class SqliteFaultTests(FaultServers servers)
             folder.Delete(recursive: true);
         }
     });
-
-    private static async Task<bool> TryMountAsync(params string[] arguments) => await StartAsync("mount", arguments) == 0;
-
-    private static async Task<int> StartAsync(string program, params string[] arguments)
-    {
-        using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardError = true })!;
-        await process.WaitForExitAsync();
-        return process.ExitCode;
-    }
 }

@@ -1,4 +1,3 @@
-using Shouldly;
 using Xunit;
 
 namespace AsyncCheckpoints.Tests.Faults;
@@ -37,8 +36,7 @@ public sealed class WorkerFaultTests(FaultServers servers)
             {
                 var worker = await lab.StartWorkerAsync();
                 await lab.ProgressAsync(1000);
-                worker.Terminate();
-                (await worker.WaitForExitAsync(TimeSpan.FromSeconds(25))).ShouldBe(0);
+                await worker.EndAsync(TimeSpan.FromSeconds(25));
                 lab.Timeline.Note("worker ended");
             }
 

@@ -1,4 +1,6 @@
+using System.Globalization;
 using AsyncCheckpoints.Tests.Faults.Failpoints;
+using AsyncCheckpoints.Tests.Servers;
 using Shouldly;
 using Xunit;
 
@@ -8,14 +10,12 @@ namespace AsyncCheckpoints.Tests.Faults;
 [Collection(FaultTestGroup.Name)]
 public sealed class WorkerStepTests(FaultServers servers)
 {
-    private const int Killed = 128 + 9;
-
     [Fact]
     public Task Kill_AtEachStepWithPostgres_LosesAndDuplicatesNothing() => FaultLab.RunAsync(servers.Set, 3003, lab => RunAsync(lab, async () =>
     {
         for (var round = 0; round < 3; round++)
         {
-            foreach (var step in Enum.GetValues<WorkerStep>())
+            foreach (var step in Enum.GetValues<WorkerStep>().Except([WorkerStep.BeforeJobPosition]))
             {
                 await (step == WorkerStep.InboxWritten ? KillBeforeCommitAsync(lab, isRolledBack: round % 2 == 0) : KillAtAsync(lab, step));
             }
@@ -48,6 +48,25 @@ public sealed class WorkerStepTests(FaultServers servers)
         }
     });
 
+    /// <summary>Not before the lease is over, since the other might live; and not long after.</summary>
+    [Fact]
+    public Task Kill_WithEventsInHand_AnotherSendsThemOnceTheLeaseIsOver() => FaultLab.RunAsync(servers.Set, 3005, async lab =>
+    {
+        var lease = TimeSpan.FromSeconds(5);
+        lab["Worker__OutboxLease"] = lease.ToString("c", CultureInfo.InvariantCulture);
+        var client = await lab.StartClientAsync();
+        var worker = await lab.StartWorkerAsync(WorkerStep.OutboxClaimed, 1);
+        var saved = await lab.SaveAsync(FaultLab.ClientOf(client), "leased", 1);
+        (await worker.WaitForExitAsync(FaultLab.Patience)).ShouldBe(WorkerProcess.Killed);
+        var killed = TimeProvider.System.GetTimestamp();
+        await lab.StartWorkerAsync();
+
+        await FaultLab.UntilAsync(() => Task.FromResult(lab.Events.Knows(saved.Key, saved.Sequence)), "its event is sent");
+
+        TimeProvider.System.GetElapsedTime(killed).ShouldBeInRange(lease / 2, lease + TimeSpan.FromSeconds(10));
+        await lab.AuditAsync(client);
+    });
+
     private static async Task RunAsync(FaultLab lab, Func<Task> kills)
     {
         await lab.Archive.MigrateAsync(CancellationToken.None);
@@ -61,7 +80,6 @@ public sealed class WorkerStepTests(FaultServers servers)
             await lab.StartWorkerAsync();
         });
         await lab.AuditRedeliveryAsync(client);
-        lab["Worker__SettleAfter"] = "00:00:00";
         lab["Worker__RescueAfter"] = "00:00:00.100";
         await lab.StartWorkerAsync();
         await lab.AuditAsync(client);
@@ -70,7 +88,7 @@ public sealed class WorkerStepTests(FaultServers servers)
     private static async Task KillAtAsync(FaultLab lab, WorkerStep step)
     {
         var worker = await lab.StartWorkerAsync(step, lab.Random.Next(1, 10));
-        (await worker.WaitForExitAsync(FaultLab.Patience)).ShouldBe(Killed);
+        (await worker.WaitForExitAsync(FaultLab.Patience)).ShouldBe(WorkerProcess.Killed);
         worker.Lines.ShouldContain(Failpoint.LineOf(step));
         lab.Timeline.Note($"worker {worker.Id} died at step {step}");
     }

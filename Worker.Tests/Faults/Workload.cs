@@ -111,7 +111,7 @@ internal sealed class Workload
             var level = (Durability)_random.Next(4);
             await CallAsync(operation, async () =>
             {
-                var result = await load._client.SaveAsync(CheckpointOf(operation), new SaveOptions { Durability = level });
+                var result = await load._client.SaveAsync(Operation.CheckpointOf(operation.Key, operation.Token), new SaveOptions { Durability = level });
                 return (result.Reached, result.Cached ? result.Sequence : -result.Sequence);
             });
         }
@@ -119,7 +119,7 @@ internal sealed class Workload
         private void TrySave(CheckpointKey key)
         {
             var operation = Begin(OperationKind.Save, key);
-            if (load._client.TrySave(CheckpointOf(operation)))
+            if (load._client.TrySave(Operation.CheckpointOf(operation.Key, operation.Token)))
             {
                 load._ledger.Acknowledge(operation, Durability.Buffered, 0);
             }
@@ -155,17 +155,6 @@ internal sealed class Workload
 
             return load._ledger.Begin(new Operation(number, _owner, _step, kind, key, token));
         }
-
-        // The time is part of the content: the same content has the same.
-        private static Checkpoint CheckpointOf(Operation operation) => new()
-        {
-            ExecutionId = operation.Key.ExecutionId,
-            Namespace = operation.Key.Namespace,
-            Id = operation.Key.Id,
-            NodeName = "node",
-            State = Operation.StateOf(operation.Token),
-            CreatedAt = DateTimeOffset.UnixEpoch,
-        };
 
         private async Task CallAsync(Operation operation, Func<Task<(Durability, long)>> call)
         {

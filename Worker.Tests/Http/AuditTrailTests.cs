@@ -17,13 +17,8 @@ public sealed class AuditTrailTests
     public async Task Delete_CallerLeavesWhileTheBrokerHangs_IsAuditedAsNotConfirmed()
     {
         await using var broker = TcpProxy.Start(SharedServers.RabbitMq);
-        await using var worker = new JobWorker
-        {
-            ["ConnectionStrings__Redis"] = SharedServers.Redis,
-            ["ConnectionStrings__RabbitMq"] = broker.ConnectionString,
-            ["Checkpoints__Prefix"] = $"t{Guid.NewGuid():N}"[..20],
-            ["Checkpoints__ShardCount"] = "16",
-        };
+        await using var worker = new JobWorker();
+        worker.UseServers(rabbitMq: broker.ConnectionString);
         await worker.StartAsync();
         foreach (var id in new[] { "a", "b" })
         {
@@ -57,7 +52,7 @@ public sealed class AuditTrailTests
         {
             ["ConnectionStrings__Postgres"] = archive.ConnectionString,
             ["Worker__Schema"] = $"t{Guid.NewGuid():N}"[..20],
-            ["Checkpoints__SaveTimeout"] = "00:00:01",
+            ["Checkpoints__SaveTimeout"] = "00:00:05",
         };
         await worker.StartAsync();
         using var content = new StringContent("x");

@@ -39,13 +39,10 @@ public sealed class DriverTextTests
         await using var redis = TcpProxy.Start(SharedServers.Redis);
         await using var worker = new JobWorker
         {
-            ["ConnectionStrings__Redis"] = redis.ConnectionString,
-            ["ConnectionStrings__RabbitMq"] = broker.ConnectionString,
-            ["Checkpoints__Prefix"] = $"t{Guid.NewGuid():N}"[..20],
-            ["Checkpoints__ShardCount"] = "16",
             ["Checkpoints__SaveTimeout"] = "00:00:02",
             ["Checkpoints__ReadTimeout"] = "00:00:02",
         };
+        worker.UseServers(redis: redis.ConnectionString, rabbitMq: broker.ConnectionString);
         await worker.StartAsync();
         await broker.CutAsync();
         await redis.CutAsync();

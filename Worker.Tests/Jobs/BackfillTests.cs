@@ -73,13 +73,7 @@ public sealed class BackfillTests
         var prefix = $"go{Guid.NewGuid():N}:";
         using var redis = await ConnectionMultiplexer.ConnectAsync(SharedServers.Redis);
         var db = redis.GetDatabase();
-        for (var i = 0; i < Count; i++)
-        {
-            await db.StringSetAsync($"{prefix}checkpoint:checkpoint_{i}", LangGraphGoFixtures.Json(i));
-            var index = $"{prefix}execution:{LangGraphGoFixtures.Execution(i)}:checkpoints";
-            await (i % 20 < 10 ? db.SetAddAsync(index, $"checkpoint_{i}") : db.SortedSetAddAsync(index, $"checkpoint_{i}", i));
-        }
-
+        await LangGraphGoFixtures.FillRedisAsync(db, prefix, Count);
         await db.StringSetAsync($"{prefix}checkpoint:stray", LangGraphGoFixtures.Json(900, "{}"));
         await db.StringSetAsync($"{prefix}checkpoint:torn", """{"id":"torn","state":{"a""");
         await db.SetAddAsync($"{prefix}execution:go-00:checkpoints", "expired");
@@ -101,14 +95,8 @@ public sealed class BackfillTests
     public async Task Backfill_Files_EveryMemberThatNamesAnExecution()
     {
         await using var worker = new JobWorker();
-        var folder = Directory.CreateDirectory(Path.Combine(worker.Folder, "go")).FullName;
-        for (var i = 0; i < Count; i++)
-        {
-            var member = (i % 3) switch { 0 => "execution_id", 1 => "session_id", _ => "thread_id" };
-            await File.WriteAllTextAsync(
-                Path.Combine(folder, $"checkpoint_{i}.json"), LangGraphGoFixtures.Json(i, $$"""{"{{member}}":"{{LangGraphGoFixtures.Execution(i)}}"}"""));
-        }
-
+        var folder = Path.Combine(worker.Folder, "go");
+        await LangGraphGoFixtures.FillFilesAsync(folder, Count);
         await File.WriteAllTextAsync(Path.Combine(folder, "torn.json"), """{"id":"torn",""");
         await File.WriteAllTextAsync(Path.Combine(folder, "timeless.json"), """{"id":"x","state":1,"metadata":{"thread_id":"t"}}""");
         worker["Jobs__Sources__go__Kind"] = "LangGraphGoFiles";
@@ -125,10 +113,7 @@ public sealed class BackfillTests
     public async Task Backfill_FromTheCache_BringsWhatTheArchiveLost()
     {
         await using var worker = new JobWorker();
-        worker["ConnectionStrings__Redis"] = SharedServers.Redis;
-        worker["ConnectionStrings__RabbitMq"] = SharedServers.RabbitMq;
-        worker["Checkpoints__Prefix"] = $"t{Guid.NewGuid():N}"[..20];
-        worker["Checkpoints__ShardCount"] = "16";
+        worker.UseServers();
         await worker.StartAsync();
         for (var i = 0; i < 20; i++)
         {

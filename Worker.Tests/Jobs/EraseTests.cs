@@ -2,7 +2,6 @@ using System.Net;
 using System.Text;
 using System.Text.Json;
 using AsyncCheckpoints.Contracts;
-using AsyncCheckpoints.Messaging;
 using AsyncCheckpoints.Redis;
 using AsyncCheckpoints.Spooling;
 using AsyncCheckpoints.Tests.CommandLine;
@@ -14,7 +13,6 @@ using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using RabbitMQ.Client;
 using Shouldly;
 using StackExchange.Redis;
 using Xunit;
@@ -57,7 +55,7 @@ public sealed class EraseTests : IDisposable
 
         var arguments = new { executions = "person-7-*" };
         var dry = await worker.RunAsync("erase", new { arguments.executions, dryRun = true });
-        (await stores.FindAsync(Secret)).ShouldBe(places);
+        WithoutDatabaseFiles(await stores.FindAsync(Secret)).ShouldBe(WithoutDatabaseFiles(places));
         var job = await worker.RunAsync("erase", arguments);
 
         Counts(dry).ShouldBe("wouldErase 6, wouldEraseLetters 2");
@@ -131,7 +129,7 @@ public sealed class EraseTests : IDisposable
         }
 
         using var redis = await ConnectionMultiplexer.ConnectAsync(SharedServers.Redis);
-        var (db, layout) = (redis.GetDatabase(), new RedisLayout(_prefix, 16));
+        var (db, layout) = (redis.GetDatabase(), new RedisLayout(_prefix, JobWorker.ShardCount));
         var header = ((byte[])(await db.HashGetAsync(HashOf("b-torn"), "c0"))!)[..RedisFormat.HeaderLength];
         await db.HashSetAsync(HashOf("a-torn"), "c0", new byte[5]);
         await db.HashSetAsync(HashOf("b-torn"), "c0", (byte[])[.. header, .. "garbage"u8]);
@@ -160,11 +158,7 @@ public sealed class EraseTests : IDisposable
     {
         var (worker, _) = await StartAsync(isPostgres: false);
         await using var running = worker;
-        await using var connection = await new ConnectionFactory { Uri = new Uri(SharedServers.RabbitMq) }.CreateConnectionAsync();
-        await using var channel = await connection.CreateChannelAsync(new CreateChannelOptions(true, true));
-        var dead = new QueueNames(_prefix).DeadCommands;
-        await channel.QueueDeclareAsync(dead, durable: true, exclusive: false, autoDelete: false, new Dictionary<string, object?> { ["x-queue-type"] = "quorum" });
-        await channel.BasicPublishAsync("", dead, mandatory: true, new BasicProperties { Persistent = true }, Encoding.UTF8.GetBytes(Secret));
+        await RawQueue.PublishDeadAsync(SharedServers.RabbitMq, _prefix, Encoding.UTF8.GetBytes(Secret));
 
         var result = await CliProcess.RunAsync("erase", "--executions", "person-7-*", "--url", worker.Http.BaseAddress!.ToString());
 
@@ -174,6 +168,10 @@ public sealed class EraseTests : IDisposable
 
     private static string Counts(JsonElement job) =>
         string.Join(", ", job.GetProperty("counts").EnumerateObject().Select(count => $"{count.Name} {count.Value.GetInt64()}"));
+
+    // SQLite moves pages from its write-ahead log into the database whenever it likes; the tables say what is there.
+    private static IEnumerable<string> WithoutDatabaseFiles(IEnumerable<string> places) =>
+        places.Where(place => !place.StartsWith($"file {JobWorker.ArchiveName}", StringComparison.Ordinal));
 
     private static ICheckpointClient ClientOf(IHost host) => host.Services.GetRequiredService<ICheckpointClient>();
 
@@ -224,10 +222,7 @@ public sealed class EraseTests : IDisposable
     private async Task<(JobWorker Worker, RawStores Stores)> StartAsync(bool isPostgres)
     {
         var worker = new JobWorker();
-        worker["ConnectionStrings__Redis"] = SharedServers.Redis;
-        worker["ConnectionStrings__RabbitMq"] = SharedServers.RabbitMq;
-        worker["Checkpoints__Prefix"] = _prefix;
-        worker["Checkpoints__ShardCount"] = "16";
+        worker.UseServers(_prefix);
         var database = isPostgres ? await PostgresDatabase.CreateAsync() : null;
         worker["ConnectionStrings__Postgres"] = database;
         await worker.StartAsync();
@@ -243,7 +238,7 @@ public sealed class EraseTests : IDisposable
             options.Redis = redis.ConnectionString;
             options.RabbitMq = broker.ConnectionString;
             options.Prefix = _prefix;
-            options.ShardCount = 16;
+            options.ShardCount = JobWorker.ShardCount;
             options.BrokerTimeout = TimeSpan.FromSeconds(2);
             options.CacheTimeout = TimeSpan.FromSeconds(2);
             options.DrainTimeout = TimeSpan.FromSeconds(5);

@@ -1,9 +1,9 @@
-using System.Diagnostics;
 using System.Net.Http.Json;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using AsyncCheckpoints.Contracts;
+using AsyncCheckpoints.Tests.Faults.Failpoints;
 using AsyncCheckpoints.Tests.Pipeline;
 using AsyncCheckpoints.Tests.Servers;
 using AsyncCheckpoints.Worker.Storage;
@@ -19,13 +19,20 @@ namespace AsyncCheckpoints.Tests.Jobs;
 /// </summary>
 internal sealed class JobWorker : IAsyncDisposable
 {
+    /// <summary>Shards of Redis, where it uses that.</summary>
+    public const int ShardCount = 16;
+
+    /// <summary>The file name of the SQLite archive; its write-ahead log's begins with it.</summary>
+    public const string ArchiveName = "checkpoints.db";
+
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("asynccheckpoints-jobs-");
+    private readonly int _batchSize;
     private WorkerProcess? _process;
     private HttpClient? _http;
 
     public JobWorker(int batchSize = 50)
     {
-        this["Worker__SettleAfter"] = "00:00:00";
+        _batchSize = batchSize;
         this["Jobs__Lease"] = "00:00:00.500";
         this["Jobs__Interval"] = "00:00:00.050";
         this["Jobs__BatchSize"] = $"{batchSize}";
@@ -38,7 +45,7 @@ internal sealed class JobWorker : IAsyncDisposable
 
     public WorkerProcess Process => _process!;
 
-    public string ArchivePath => Path.Combine(_folder.FullName, "data", "checkpoints.db");
+    public string ArchivePath => Path.Combine(_folder.FullName, "data", ArchiveName);
 
     public string JobFolder => Path.Combine(_folder.FullName, "data", "jobs");
 
@@ -103,14 +110,24 @@ internal sealed class JobWorker : IAsyncDisposable
         return all;
     }
 
-    public static void ShouldEqual(Checkpoint found, Checkpoint expected)
-    {
-        found.State.Span.SequenceEqual(expected.State.Span).ShouldBeTrue($"{expected.Key}");
-        JsonElement.DeepEquals(found.Metadata ?? default, expected.Metadata ?? default).ShouldBeTrue();
-        (found with { State = default, Metadata = null }).ShouldBe(expected with { State = default, Metadata = null });
-    }
+    public static void ShouldEqual(Checkpoint found, Checkpoint expected) => CheckpointDifference.Of(found, expected).ShouldBeNull($"{expected.Key}");
 
     public SqliteArchive OpenArchive(string? path = null) => new(new() { Path = path ?? ArchivePath }, TimeProvider.System);
+
+    /// <summary>Puts it on Redis and the broker, instead of cache and queue in its process.</summary>
+    /// <param name="prefix">Its prefix there; without one, a new one.</param>
+    /// <param name="redis">Another way to Redis than the direct one.</param>
+    /// <param name="rabbitMq">Another way to the broker.</param>
+    /// <returns>The prefix.</returns>
+    public string UseServers(string? prefix = null, string? redis = null, string? rabbitMq = null)
+    {
+        prefix ??= $"t{Guid.NewGuid():N}"[..20];
+        this["ConnectionStrings__Redis"] = redis ?? SharedServers.Redis;
+        this["ConnectionStrings__RabbitMq"] = rabbitMq ?? SharedServers.RabbitMq;
+        this["Checkpoints__Prefix"] = prefix;
+        this["Checkpoints__ShardCount"] = $"{ShardCount}";
+        return prefix;
+    }
 
     /// <summary>As a disk would: what was JSON is none.</summary>
     public async Task SpoilMetadataAsync(string id)
@@ -122,13 +139,23 @@ internal sealed class JobWorker : IAsyncDisposable
         (await command.ExecuteNonQueryAsync()).ShouldBe(1);
     }
 
-    public async Task StartAsync()
+    /// <summary>Starts it; returns when it is ready.</summary>
+    /// <param name="deadlyBatch">It kills itself when it is about to store a job's position for the how-manieth time.</param>
+    public async Task StartAsync(int? deadlyBatch = null)
     {
-        _process = await WorkerProcess.StartAsync(Environment, directory: _folder.FullName);
+        await LaunchAsync(deadlyBatch);
         const string start = "Listening on ";
-        var line = await _process.WaitForLineAsync(line => line.StartsWith(start, StringComparison.Ordinal), Deployment.Patience);
+        var line = await Process.WaitForLineAsync(line => line.StartsWith(start, StringComparison.Ordinal), Deployment.Patience);
         _http = new HttpClient { BaseAddress = new Uri(line[start.Length..]) };
         await Deployment.UntilAsync(async () => (await _http.GetAsync("/health/ready")).IsSuccessStatusCode, "the worker is ready");
+    }
+
+    private async Task LaunchAsync(int? deadlyBatch)
+    {
+        _process = deadlyBatch is null
+            ? await WorkerProcess.StartAsync(Environment, directory: _folder.FullName)
+            : await WorkerProcess.StartAsync(
+                Environment, ["worker", $"{WorkerStep.BeforeJobPosition}", $"{deadlyBatch}"], _folder.FullName, Program.FileName);
     }
 
     public async Task KillAsync()
@@ -155,12 +182,7 @@ internal sealed class JobWorker : IAsyncDisposable
         return job;
     }
 
-    public async Task<JsonElement> RunAsync(string kind, object arguments)
-    {
-        var job = await WaitAsync(await PostAsync(kind, arguments));
-        job.GetProperty("state").GetString().ShouldBe("completed", job.ToString());
-        return job;
-    }
+    public async Task<JsonElement> RunAsync(string kind, object arguments) => await CompletedAsync(await PostAsync(kind, arguments));
 
     public async Task<IReadOnlyList<(string Kind, string Subject)>> FindingsAsync(string id) =>
     [
@@ -168,24 +190,39 @@ internal sealed class JobWorker : IAsyncDisposable
             .Select(item => (item.GetProperty("kind").GetString()!, item.GetProperty("subject").GetString()!)),
     ];
 
-    /// <summary>Starts a job, kills its worker at a quarter, the half and three quarters of its way, and waits for the end.</summary>
+    /// <summary>
+    /// Starts a job, kills its worker three times on the way, and waits for the end. Each kill lies between the effects of a
+    /// batch and its position, so that the batch is done again.
+    /// </summary>
     public async Task<JsonElement> RunKilledAsync(string kind, object arguments, int total)
     {
-        await StartAsync();
-        var watch = Stopwatch.StartNew();
-        var id = await PostAsync(kind, arguments, total / 8);
-        for (var kill = 1; kill <= 3; kill++)
+        var deadlyBatch = total / 4 / _batchSize;
+        await StartAsync(deadlyBatch);
+
+        // It begins once its start is answered.
+        var id = await PostAsync(kind, arguments, scheduledAt: TimeProvider.System.GetUtcNow().AddSeconds(2));
+        await DiedAsync();
+        for (var kill = 2; kill <= 3; kill++)
         {
-            await Deployment.UntilAsync(async () => (await GetAsync(id)).GetProperty("done").GetInt64() >= total * kill / 4, $"{kind} is at {kill}/4");
-            var before = await GetAsync(id);
-            before.GetProperty("state").GetString().ShouldBe("running", before.ToString());
-            await KillAsync();
-            await StartAsync();
+            // It may die before it is ready.
+            await LaunchAsync(deadlyBatch);
+            await DiedAsync();
         }
 
+        await StartAsync();
+        return await CompletedAsync(id);
+
+        async Task DiedAsync()
+        {
+            (await Process.WaitForExitAsync(Deployment.Patience)).ShouldBe(WorkerProcess.Killed);
+            await KillAsync();
+        }
+    }
+
+    private async Task<JsonElement> CompletedAsync(string id)
+    {
         var job = await WaitAsync(id);
         job.GetProperty("state").GetString().ShouldBe("completed", job.ToString());
-        Console.WriteLine($"{kind}: {total} items and three kills in {watch.Elapsed.TotalSeconds:F1} s");
         return job;
     }
 

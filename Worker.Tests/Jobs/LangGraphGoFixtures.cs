@@ -2,6 +2,8 @@ using System.Globalization;
 using System.Text;
 using Microsoft.Data.Sqlite;
 using Npgsql;
+using NpgsqlTypes;
+using StackExchange.Redis;
 
 namespace AsyncCheckpoints.Tests.Jobs;
 
@@ -11,6 +13,9 @@ internal static class LangGraphGoFixtures
     private static readonly DateTimeOffset Start = new(2025, 6, 7, 8, 9, 10, TimeSpan.Zero);
 
     public static byte[] State(int version) => Encoding.UTF8.GetBytes($$"""{"messages": ["ü \u00e9 {{version}}"], "n": {{version}}.50}""");
+
+    /// <summary>What PostgreSQL gives back for it from a column of jsonb.</summary>
+    public static byte[] JsonbState(int version) => Encoding.UTF8.GetBytes($$"""{"n": {{version}}.50, "messages": ["ü é {{version}}"]}""");
 
     /// <summary>Every second one has the time of the one before: the version decides.</summary>
     public static DateTimeOffset Time(int i) => Start.AddMilliseconds(i / 2);
@@ -73,15 +78,46 @@ internal static class LangGraphGoFixtures
                 metadata JSONB, timestamp TIMESTAMPTZ NOT NULL, version INTEGER NOT NULL)
             """);
         await create.ExecuteNonQueryAsync();
+        await using var connection = await source.OpenConnectionAsync();
+        await using var copy = await connection.BeginBinaryImportAsync("COPY checkpoints FROM STDIN (FORMAT BINARY)");
         for (var i = count - 1; i >= 0; i--)
         {
-            await using var insert = source.CreateCommand("INSERT INTO checkpoints VALUES ($1, $2, 'node', $3::jsonb, '{\"event\":\"step\"}', $4, $5)");
-            insert.Parameters.Add(new() { Value = $"checkpoint_{i}" });
-            insert.Parameters.Add(new() { Value = Execution(i) });
-            insert.Parameters.Add(new() { Value = Encoding.UTF8.GetString(State(i)) });
-            insert.Parameters.Add(new() { Value = Time(i) });
-            insert.Parameters.Add(new() { Value = i });
-            await insert.ExecuteNonQueryAsync();
+            await copy.StartRowAsync();
+            await copy.WriteAsync($"checkpoint_{i}");
+            await copy.WriteAsync(Execution(i));
+            await copy.WriteAsync("node");
+            await copy.WriteAsync(Encoding.UTF8.GetString(State(i)), NpgsqlDbType.Jsonb);
+            await copy.WriteAsync("""{"event":"step"}""", NpgsqlDbType.Jsonb);
+            await copy.WriteAsync(Time(i));
+            await copy.WriteAsync(i);
+        }
+
+        await copy.CompleteAsync();
+    }
+
+    /// <summary>Half of the executions have a set of ids, as older releases write it, and half a sorted set.</summary>
+    public static async Task FillRedisAsync(IDatabase db, string prefix, int count)
+    {
+        foreach (var part in Enumerable.Range(0, count).Chunk(1000))
+        {
+            await Task.WhenAll(part.SelectMany(i => new Task[]
+            {
+                db.StringSetAsync($"{prefix}checkpoint:checkpoint_{i}", Json(i)),
+                i % 20 < 10
+                    ? db.SetAddAsync($"{prefix}execution:{Execution(i)}:checkpoints", $"checkpoint_{i}")
+                    : db.SortedSetAddAsync($"{prefix}execution:{Execution(i)}:checkpoints", $"checkpoint_{i}", i),
+            }));
+        }
+    }
+
+    /// <summary>The execution is a member of the metadata, under one of several names.</summary>
+    public static async Task FillFilesAsync(string folder, int count)
+    {
+        Directory.CreateDirectory(folder);
+        for (var i = 0; i < count; i++)
+        {
+            var member = (i % 3) switch { 0 => "execution_id", 1 => "session_id", _ => "thread_id" };
+            await File.WriteAllTextAsync(Path.Combine(folder, $"checkpoint_{i}.json"), Json(i, $$"""{"{{member}}":"{{Execution(i)}}"}"""));
         }
     }
 }

@@ -14,9 +14,12 @@ namespace AsyncCheckpoints.Tests.Jobs;
 /// <param name="prefix">The prefix on Redis and the broker.</param>
 internal sealed class RawStores(JobWorker worker, string? database, string prefix)
 {
-    /// <summary>Every place that has it: "redis KEY", "table NAME", "file NAME", "queue NAME".</summary>
-    public async Task<IReadOnlyList<string>> FindAsync(string text) =>
-        [.. await InRedisAsync(text), .. await InTablesAsync(text), .. InFiles(text, worker.Folder), .. await InQueuesAsync(text)];
+    /// <summary>Every place that has it, in order of name: "redis KEY", "table NAME", "file NAME", "queue NAME".</summary>
+    public async Task<IReadOnlyList<string>> FindAsync(string text)
+    {
+        string[] places = [.. await InRedisAsync(text), .. await InTablesAsync(text), .. InFiles(text, worker.Folder), .. await InQueuesAsync(text)];
+        return [.. places.Order(StringComparer.Ordinal)];
+    }
 
     /// <summary>Files below a folder that have it, whatever their format.</summary>
     public static IReadOnlyList<string> InFiles(string text, string folder) =>

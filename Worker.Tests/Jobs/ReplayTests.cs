@@ -63,10 +63,7 @@ public sealed class ReplayTests
             await archive.MarkDeliveredAsync("test", [.. entries.Select(entry => entry.Id)], default);
         }
 
-        worker["ConnectionStrings__Redis"] = SharedServers.Redis;
-        worker["ConnectionStrings__RabbitMq"] = SharedServers.RabbitMq;
-        worker["Checkpoints__Prefix"] = _prefix;
-        worker["Checkpoints__ShardCount"] = "16";
+        worker.UseServers(_prefix);
         await worker.StartAsync();
         return worker;
     }

@@ -63,10 +63,7 @@ public sealed class RetentionTests
     public async Task Retention_CheckpointsInRedis_GoThereTooWithEvents()
     {
         await using var worker = new JobWorker();
-        worker["ConnectionStrings__Redis"] = SharedServers.Redis;
-        worker["ConnectionStrings__RabbitMq"] = SharedServers.RabbitMq;
-        worker["Checkpoints__Prefix"] = $"t{Guid.NewGuid():N}"[..20];
-        worker["Checkpoints__ShardCount"] = "16";
+        worker.UseServers();
         worker["Worker__OutboxInterval"] = "00:00:00.100";
         await worker.StartAsync();
         for (var i = 0; i < 5; i++)

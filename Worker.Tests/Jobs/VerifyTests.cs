@@ -30,7 +30,7 @@ public sealed class VerifyTests
         await worker.StartAsync();
         await PutAsync(worker, "e", 3);
         using var redis = await ConnectionMultiplexer.ConnectAsync(SharedServers.Redis);
-        var layout = new RedisLayout(_prefix, 16);
+        var layout = new RedisLayout(_prefix, JobWorker.ShardCount);
         RedisKey hash = layout.StreamKey(layout.ShardOf("e"), 'h', "e", "");
         var payload = (byte[])(await redis.GetDatabase().HashGetAsync(hash, "c1"))!;
         var record = CheckpointCodec.Parse(payload.AsSpan(RedisFormat.HeaderLength));
@@ -162,10 +162,7 @@ public sealed class VerifyTests
     private JobWorker CreateWorker()
     {
         var worker = new JobWorker();
-        worker["ConnectionStrings__Redis"] = SharedServers.Redis;
-        worker["ConnectionStrings__RabbitMq"] = SharedServers.RabbitMq;
-        worker["Checkpoints__Prefix"] = _prefix;
-        worker["Checkpoints__ShardCount"] = "16";
+        worker.UseServers(_prefix);
         return worker;
     }
 
@@ -177,7 +174,7 @@ public sealed class VerifyTests
             options.Redis = SharedServers.Redis;
             options.RabbitMq = SharedServers.RabbitMq;
             options.Prefix = _prefix;
-            options.ShardCount = 16;
+            options.ShardCount = JobWorker.ShardCount;
         });
         var host = builder.Build();
         await host.StartAsync();

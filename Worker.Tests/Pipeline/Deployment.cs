@@ -35,7 +35,6 @@ internal sealed class Deployment : IAsyncDisposable
         Prefix = $"t{Guid.NewGuid():N}"[..20];
         _settings["Checkpoints:Prefix"] = Prefix;
         _settings["Checkpoints:ShardCount"] = "16";
-        _settings["Worker:SettleAfter"] = "00:00:00";
         _settings["Worker:DataPath"] = _folder.FullName;
         _settings["Worker:Schema"] = Prefix;
         if (!isEmbedded)

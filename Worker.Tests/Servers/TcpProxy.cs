@@ -19,6 +19,7 @@ internal sealed partial class TcpProxy : IAsyncDisposable
     private bool _open;
     private TaskCompletionSource _thawed = Set();
     private long _delayTicks;
+    private int _accepted;
 
     private TcpProxy(int target, string? targetConnectionString)
     {
@@ -29,6 +30,9 @@ internal sealed partial class TcpProxy : IAsyncDisposable
     }
 
     public int Port { get; }
+
+    /// <summary>Connections that were taken so far, whether or not the target took them too.</summary>
+    public int Accepted => Volatile.Read(ref _accepted);
 
     /// <summary>The connection string that the proxy was started with, leading through the proxy.</summary>
     public string ConnectionString =>
@@ -144,6 +148,7 @@ internal sealed partial class TcpProxy : IAsyncDisposable
                 continue;
             }
 
+            Interlocked.Increment(ref _accepted);
             var connection = ForwardAsync(client, cut);
             _connections.TryAdd(connection, 0);
             _ = connection.ContinueWith(done => _connections.TryRemove(done, out _), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);

@@ -9,6 +9,11 @@ namespace AsyncCheckpoints.Tests.Servers;
 /// </summary>
 internal sealed class WorkerProcess : IAsyncDisposable
 {
+    public const string FileName = "AsyncCheckpoints.Worker.dll";
+
+    /// <summary>The exit code of a process that was killed.</summary>
+    public const int Killed = 128 + SigKill;
+
     private const int SigKill = 9;
     private const int SigTerm = 15;
 
@@ -41,12 +46,12 @@ internal sealed class WorkerProcess : IAsyncDisposable
     /// <param name="environment">Beyond the test's own, whose connection strings it does not inherit; null removes.</param>
     /// <param name="arguments">The command line.</param>
     /// <param name="directory">Its working folder; without one, an empty folder that goes with it.</param>
-    /// <param name="program">Another program of the tests.</param>
+    /// <param name="program">Another program beside the tests, or anywhere by its full path.</param>
     public static async Task<WorkerProcess> StartAsync(
         IReadOnlyDictionary<string, string?>? environment = null,
         IEnumerable<string>? arguments = null,
         string? directory = null,
-        string program = "AsyncCheckpoints.Worker.dll")
+        string program = FileName)
     {
         var own = directory is null ? Directory.CreateTempSubdirectory("asynccheckpoints-worker-").FullName : null;
         var host = Environment.ProcessPath is { } path && Path.GetFileNameWithoutExtension(path) == "dotnet" ? path : "dotnet";
@@ -106,6 +111,16 @@ internal sealed class WorkerProcess : IAsyncDisposable
 
     /// <summary>SIGTERM: it may finish what it does.</summary>
     public void Terminate() => Send(SigTerm);
+
+    /// <summary>SIGTERM; fails unless it then ends as it should.</summary>
+    public async Task EndAsync(TimeSpan patience)
+    {
+        Terminate();
+        if (await WaitForExitAsync(patience) is not 0 and var code)
+        {
+            throw new InvalidOperationException($"Process {Id} ended with {code}:\n{string.Join('\n', Lines.TakeLast(30))}");
+        }
+    }
 
     /// <summary>Waits for the end and gives the exit code; 128 + n after signal n.</summary>
     public async Task<int> WaitForExitAsync(TimeSpan timeout)

@@ -25,7 +25,7 @@ public sealed class WorkerProcessTests
         sut.Terminate();
         await Should.ThrowAsync<TimeoutException>(() => sut.WaitForExitAsync(TimeSpan.FromMilliseconds(100)));
         sut.Kill();
-        (await sut.WaitForExitAsync(Patience)).ShouldBe(128 + 9);
+        (await sut.WaitForExitAsync(Patience)).ShouldBe(WorkerProcess.Killed);
     }
 
     [Fact]

@@ -1,5 +1,9 @@
+using System.Security.Cryptography;
 using AsyncCheckpoints.Contracts;
 using AsyncCheckpoints.Spool;
+using AsyncCheckpoints.Tests.Faults;
+using AsyncCheckpoints.Tests.Wire;
+using Google.Protobuf;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
@@ -66,6 +70,54 @@ public sealed class SqliteCommandSpoolTests : IDisposable
         $"{Query("SELECT reason FROM rejected")}".ShouldContain(reason);
     }
 
+    /// <summary>2,000 generated rows: of another type, damaged, too large, of another version; some are right.</summary>
+    [Fact]
+    public async Task Peek_GeneratedRows_GivesEveryGoodOneInItsOrderAndPutsTheOthersAside()
+    {
+        const int rows = 2000;
+        using (var sut = CreateSut())
+        {
+            (await sut.TryAppendAsync(Message("first"))).ShouldBeTrue();
+        }
+
+        var random = new Random(3804);
+        var nasty = new Nasty(random);
+        var good = new List<CheckpointCommands> { Message("first") };
+        using (var connection = Open())
+        using (var transaction = connection.BeginTransaction())
+        {
+            for (var i = 0; i < rows; i++)
+            {
+                var (body, sha256) = Row(nasty, random, i);
+                Execute(connection, "INSERT INTO spool (body, sha256) VALUES ($body, $sha256)", ("$body", body), ("$sha256", sha256));
+                if (body is byte[] bytes && sha256 is byte[] hash && hash.AsSpan().SequenceEqual(SHA256.HashData(bytes)) && CheckpointCommands.Parser.TryParse(bytes) is { SchemaVersion: 1 } message)
+                {
+                    good.Add(message);
+                }
+            }
+
+            transaction.Commit();
+        }
+
+        good.Count.ShouldBeInRange(rows / 10, rows / 2);
+        var given = new List<CheckpointCommands>();
+        using (var sut = CreateSut())
+        {
+            while (await sut.PeekAsync(64) is { Count: > 0 } next)
+            {
+                given.AddRange(next.Select(spooled => spooled.Message));
+                await sut.RemoveAsync(next);
+            }
+
+            sut.IsEmpty.ShouldBeTrue();
+            (await sut.TryAppendAsync(Message("last"))).ShouldBeTrue();
+        }
+
+        given.ShouldBe(good);
+        Query("SELECT count(*) FROM rejected WHERE length(reason) > 0").ShouldBe(1L + rows - good.Count);
+        Query("SELECT count(*) FROM spool").ShouldBe(1L);
+    }
+
     [Fact]
     public async Task TryAppend_BeyondItsSize_IsRefusedUntilThereIsRoom()
     {
@@ -100,18 +152,64 @@ public sealed class SqliteCommandSpoolTests : IDisposable
     {
         SchemaVersion = 1,
         CommandId = id,
-        Saves = { new SaveCheckpoint { Sequence = 1, Record = Google.Protobuf.ByteString.CopyFrom(new byte[bytes]) } },
+        Saves = { new SaveCheckpoint { Sequence = 1, Record = ByteString.CopyFrom(new byte[bytes]) } },
     };
 
     private SqliteCommandSpool CreateSut(long maxBytes = 1024 * 1024 * 1024) => new(
         Options.Create(new CheckpointSpoolOptions { SpoolPath = File, MaxSpoolBytes = maxBytes }), NullLogger<SqliteCommandSpool>.Instance);
 
+    private static (object Body, object Sha256) Row(Nasty nasty, Random random, int number)
+    {
+        var body = Message($"m{number}", bytes: random.Next(200)).ToByteArray();
+        switch (number == 1000 ? -1 : random.Next(9))
+        {
+            case -1:
+                body = new byte[100 * 1024 * 1024];
+                return (body, SHA256.HashData(body));
+            case 0:
+                return (nasty.Spoil(body), SHA256.HashData(body));
+            case 1:
+                body = nasty.Spoil(body);
+                return (body, SHA256.HashData(body));
+            case 2:
+                return (body, nasty.Bytes(40));
+            case 3:
+                return (random.Next(2) == 0 ? random.NextInt64() : random.NextDouble(), SHA256.HashData(body));
+            case 4:
+                return (Convert.ToHexString(body), SHA256.HashData(body));
+            case 5:
+                return (body, Convert.ToHexStringLower(SHA256.HashData(body)));
+            case 6:
+                var other = Message($"m{number}");
+                other.SchemaVersion = random.Next(2, 1000);
+                return (other.ToByteArray(), SHA256.HashData(other.ToByteArray()));
+            default:
+                return (body, SHA256.HashData(body));
+        }
+    }
+
+    private SqliteConnection Open()
+    {
+        var connection = new SqliteConnection($"Data Source={File};Pooling=False");
+        connection.Open();
+        return connection;
+    }
+
     private object? Query(string sql)
     {
-        using var connection = new SqliteConnection($"Data Source={File};Pooling=False");
-        connection.Open();
+        using var connection = Open();
+        return Execute(connection, sql);
+    }
+
+    private static object? Execute(SqliteConnection connection, string sql, params (string Name, object Value)[] parameters)
+    {
         using var command = connection.CreateCommand();
         command.CommandText = sql;
+        foreach (var (name, value) in parameters)
+        {
+            command.Parameters.AddWithValue(name, value);
+        }
+
         return command.ExecuteScalar();
     }
 }

@@ -110,6 +110,24 @@ public abstract partial class ArchiveConformanceTests
     }
 
     [Fact]
+    public async Task ListTombstonesSinceAsync_Pages_GivesTheYoungOnesByKey()
+    {
+        var sut = await CreateSut();
+        await DeleteAsync(sut, new Tombstone("old", null, null, 1, false));
+        await ExecuteAsync($"UPDATE {{tables}}tombstones SET created_at = {Past}");
+        Tombstone[] young = [new("a", null, null, 4, true), new("old", "", "1", 3, true), new("z", "x", "1", 2, true)];
+        await DeleteAsync(sut, [.. young.Reverse()]);
+
+        var found = new List<Tombstone>();
+        while (await sut.ListTombstonesSinceAsync(TimeProvider.System.GetUtcNow().AddHours(-1), found.LastOrDefault(), 2, default) is { Count: > 0 } page)
+        {
+            found.AddRange(page);
+        }
+
+        found.ShouldBe(young);
+    }
+
+    [Fact]
     public async Task CommitAsync_DeadCommandsTombstone_DoesNotApply()
     {
         var sut = await CreateSut();

@@ -52,6 +52,54 @@ public abstract partial class ArchiveConformanceTests
     }
 
     [Fact]
+    public async Task ListChangesAsync_DeliveredOrNot_GivesTheNewestFirst()
+    {
+        var sut = await CreateSut();
+        (await sut.GetClockAsync(default)).NewestChange.ShouldBe(0);
+        await CommitAsync(sut, Make("e", "1", 1));
+        await ExecuteAsync($"UPDATE {{tables}}outbox SET created_at = {Past}");
+        await DeliverAsync(sut, OutboxKind.Events);
+        await CommitAsync(sut, Make("e", "2", 2));
+        await CommitAsync(sut, Make("e", "3", 3));
+
+        var first = await sut.ListChangesAsync(null, 2, default);
+        var rest = await sut.ListChangesAsync(first[^1].Id, 2, default);
+        var (now, newest) = await sut.GetClockAsync(default);
+
+        first.Select(row => row.Changes.ShouldHaveSingleItem().Id).ShouldBe(["3", "2"]);
+        first.ShouldAllBe(row => row.CreatedAt <= now && row.CreatedAt > now.AddMinutes(-1));
+        newest.ShouldBe(first[0].Id);
+        rest.ShouldHaveSingleItem().Changes.ShouldBe([new(false, "e", "", "1", 1, "")]);
+        rest[0].CreatedAt.ShouldBe(DateTimeOffset.UnixEpoch);
+    }
+
+    [Fact]
+    public async Task ListRepairsSinceAsync_Pages_GivesThoseDeliveredSince()
+    {
+        var sut = await CreateSut();
+        await SaveUncachedAsync("old");
+        await DeliverAsync(sut, OutboxKind.Cache);
+        await ExecuteAsync($"UPDATE {{tables}}outbox SET delivered_at = {Past} WHERE kind = 2");
+        await SaveUncachedAsync("1");
+        await SaveUncachedAsync("2");
+        await SaveUncachedAsync("3");
+        await DeliverAsync(sut, OutboxKind.Cache);
+        await DeliverAsync(sut, OutboxKind.Events);
+        await SaveUncachedAsync("not yet delivered");
+
+        var since = TimeProvider.System.GetUtcNow().AddHours(-1);
+        var first = await sut.ListRepairsSinceAsync(since, null, 2, default);
+        var rest = await sut.ListRepairsSinceAsync(since, first[^1].Id, 2, default);
+
+        first.Concat(rest).Select(row => row.Changes.ShouldHaveSingleItem().Id).ShouldBe(["3", "2", "1"]);
+
+        Task SaveUncachedAsync(string id) => sut.CommitAsync(Batch(new ArchiveCommand(id, [Save(Make("e", id, id.Length), true)], [])), default);
+    }
+
+    private static async Task DeliverAsync(ICheckpointArchive sut, OutboxKind kind) =>
+        await sut.MarkDeliveredAsync("w", [.. (await sut.ClaimOutboxAsync("w", kind, Lease, 9, default)).Select(entry => entry.Id)], default);
+
+    [Fact]
     public async Task ClaimOutboxAsync_TwoOwners_ShareTheEntries()
     {
         var sut = await CreateSut();

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Threading.Channels;
 using AsyncCheckpoints.Diagnostics;
+using AsyncCheckpoints.Saving;
 using AsyncCheckpoints.Worker.Diagnostics;
 using AsyncCheckpoints.Worker.Storage;
 using Microsoft.Extensions.Options;
@@ -14,7 +15,6 @@ namespace AsyncCheckpoints.Worker.Archiving;
 /// </summary>
 internal sealed class ArchiveWriter : BackgroundService
 {
-    private static readonly TimeSpan MaxBackoff = TimeSpan.FromSeconds(5);
     private readonly Channel<Waiting> _waiting = Channel.CreateUnbounded<Waiting>();
     private readonly Channel<bool> _changed = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private readonly ICheckpointArchive _archive;
@@ -140,7 +140,7 @@ internal sealed class ArchiveWriter : BackgroundService
             catch (Exception e) when (!stoppingToken.IsCancellationRequested && TransientErrors.IsTransient(e))
             {
                 _state.Failed(e);
-                await Task.Delay(Backoff(attempt), _time, stoppingToken);
+                await Task.Delay(Backoff.OfCalls.After(attempt), _time, stoppingToken);
             }
         }
     }
@@ -236,7 +236,7 @@ internal sealed class ArchiveWriter : BackgroundService
                     return;
                 }
 
-                await Task.Delay(Backoff(attempt), _time, stoppingToken);
+                await Task.Delay(Backoff.OfCalls.After(attempt), _time, stoppingToken);
             }
         }
     }
@@ -302,9 +302,6 @@ internal sealed class ArchiveWriter : BackgroundService
         batch.ForEach(waiting => waiting.TryComplete());
         await _settler.EnqueueAsync(batch.ConvertAll(waiting => waiting.Commands), stoppingToken);
     }
-
-    private static TimeSpan Backoff(int attempt) => Random.Shared.NextDouble() * TimeSpan.FromMilliseconds(
-        Math.Min(MaxBackoff.TotalMilliseconds, 100 * Math.Pow(2, Math.Min(attempt, 10))));
 
     /// <summary>Commands and the promise that they get committed.</summary>
     internal sealed class Waiting(IncomingCommands commands, CancellationToken cancellationToken)

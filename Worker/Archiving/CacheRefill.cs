@@ -11,10 +11,43 @@ namespace AsyncCheckpoints.Worker.Archiving;
 /// save that has been deleted or saved again since does not come back, and the latest is right from the first step on.
 /// Doing it again changes nothing.
 /// </summary>
-internal sealed class CacheRefill(CacheLink cache, ICheckpointArchive archive, IOptions<CheckpointOptions> options)
+internal sealed class CacheRefill(CacheLink cache, ICheckpointArchive archive, IOptions<CheckpointOptions> options, ILogger<CacheRefill> logger)
 {
     private const int PageSize = 100;
     private const long PageBytes = 8 * 1024 * 1024;
+    private const int ParallelStreams = 8;
+
+    /// <summary>What Redis has lost: deletions, then for each stream its newest and what is missing.</summary>
+    /// <param name="lost">What it has lost. The archive has it, or something newer.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    /// <exception cref="CheckpointUnavailableException">Redis cannot be reached.</exception>
+    public async Task PutBackAsync(IReadOnlyCollection<PendingMark> lost, CancellationToken cancellationToken)
+    {
+        foreach (var deletion in lost.Where(mark => mark.Kind != PendingKind.Save).OrderBy(mark => mark.Sequence))
+        {
+            var isClear = deletion.Kind == PendingKind.Clear;
+            await PutBackAsync(deletion.Key, async cancellationToken =>
+            {
+                await DeleteAsync(
+                    deletion.Key.ExecutionId, isClear ? null : deletion.Key.Namespace, isClear ? null : deletion.Key.Id, deletion.Sequence, cancellationToken);
+                return 0;
+            }, cancellationToken);
+        }
+
+        var count = 0;
+        await Parallel.ForEachAsync(
+            lost.Where(mark => mark.Kind == PendingKind.Save).GroupBy(mark => mark.Key with { Id = "" }),
+            new ParallelOptions { MaxDegreeOfParallelism = ParallelStreams, CancellationToken = cancellationToken },
+            async (stream, cancellationToken) => Interlocked.Add(ref count, await PutBackAsync(
+                stream.Key,
+                token => RefillAsync(
+                    stream.Key.ExecutionId, stream.Key.Namespace, [.. stream.Select(mark => (mark.Key.Id, mark.Sequence))], stream.MaxBy(mark => mark.Sequence).Policy, token),
+                cancellationToken)));
+        if (count > 0)
+        {
+            Log.PutBack(logger, count);
+        }
+    }
 
     /// <summary>The newest of a stream, and those of its checkpoints that Redis does not have.</summary>
     /// <param name="executionId">The execution.</param>
@@ -79,6 +112,20 @@ internal sealed class CacheRefill(CacheLink cache, ICheckpointArchive archive, I
             (ExecutionId: executionId, Keys: saves.Select(save => (ns, save.Id)).ToList()),
             cancellationToken);
         return [.. saves.Where((save, i) => !(marks[i]?.Sequence >= save.Sequence)).Select(save => save.Sequence)];
+    }
+
+    /// <summary>What one of them meets (a key of another type, a damaged row) is not the others' fault.</summary>
+    private async Task<int> PutBackAsync(CheckpointKey key, Func<CancellationToken, Task<int>> putBack, CancellationToken stoppingToken)
+    {
+        try
+        {
+            return await putBack(stoppingToken);
+        }
+        catch (Exception e) when (!stoppingToken.IsCancellationRequested && e is not CheckpointUnavailableException && !TransientErrors.IsTransient(e))
+        {
+            Log.NotPutBack(logger, key, e);
+            return 0;
+        }
     }
 
     private async Task<int> PutAsync(ArchivePage page, CacheRetention policy, CancellationToken cancellationToken)

@@ -27,12 +27,21 @@ internal static partial class Log
     [LoggerMessage(2007, LogLevel.Debug, "The archive ({Archive}) took no write")]
     public static partial void ProbeFailed(ILogger logger, string archive, Exception exception);
 
-    [LoggerMessage(2010, LogLevel.Error, "What Redis lost of {Key} could not be put back; reads of it may be behind until it is saved again")]
-    public static partial void NotPutBack(ILogger logger, CheckpointKey key, Exception exception);
-
     [LoggerMessage(2008, LogLevel.Warning, "This machine's clock is behind the newest that is archived; time goes on from {Time}")]
     public static partial void ClockWasSetBack(ILogger logger, DateTimeOffset time);
 
     [LoggerMessage(2009, LogLevel.Warning, "Whether this machine's clock was set back is not known: the archive cannot be read")]
     public static partial void ClockNotChecked(ILogger logger, Exception exception);
+
+    [LoggerMessage(2010, LogLevel.Error, "What Redis lost of {Key} could not be put back; reads of it may be behind until it is saved again")]
+    public static partial void NotPutBack(ILogger logger, CheckpointKey key, Exception exception);
+
+    [LoggerMessage(2011, LogLevel.Warning, "Redis has lost its last writes in {Shards} shards; what was archived since {Time} is compared with it and put back")]
+    public static partial void RedisIsBehind(ILogger logger, int shards, DateTimeOffset time);
+
+    [LoggerMessage(2012, LogLevel.Error, "Redis is that of {Time}, of which the outbox is no longer kept: what was archived then may be missing in it or old; start it empty")]
+    public static partial void RedisIsTooOld(ILogger logger, DateTimeOffset time);
+
+    [LoggerMessage(2013, LogLevel.Error, "Shard {Shard} holds something in Redis that is not ours; whether it loses its last writes is not seen")]
+    public static partial void NoWatermark(ILogger logger, int shard, Exception exception);
 }

@@ -2,33 +2,33 @@ using System.Threading.Channels;
 using AsyncCheckpoints.Caching;
 using AsyncCheckpoints.Saving;
 using AsyncCheckpoints.Worker.Storage;
-using Microsoft.Extensions.Options;
 
 namespace AsyncCheckpoints.Worker.Archiving;
 
 /// <summary>
-/// Some time after the commit: removes pending marks from Redis, many at a time, and puts back what Redis has lost in
-/// between. That time is what a Redis that comes back from its disk, or from a replica, may lack: as long as a mark is held
-/// here, its loss is noticed. Should this process die before, the rescuer archives the same again, which changes nothing.
+/// After the commit: removes pending marks from Redis, many at a time, and puts back what Redis has lost in between. While
+/// Redis is away they are held. Should this process die before, the rescuer archives the same again, which changes nothing.
 /// </summary>
-internal sealed class PendingSettler(
-    CacheLink cache, CacheRefill refill, IOptions<WorkerOptions> options, TimeProvider time, ILogger<PendingSettler> logger) : BackgroundService
+internal sealed class PendingSettler(CacheLink cache, CacheRefill refill, ILogger<PendingSettler> logger) : BackgroundService
 {
     private const int EnoughMarks = 4000;
 
-    // When more is held, the oldest go early, or are left to the rescuer while Redis is away.
+    // When more is held, the oldest are left to the rescuer.
     private const int MaxHeldMarks = 200_000;
 
-    // Many marks of a shard go in one call.
+    // Many marks of a shard go in one call; nothing is lost by being late.
     private static readonly TimeSpan Gathering = TimeSpan.FromMilliseconds(100);
-    private const int ParallelStreams = 8;
     private static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(1);
 
     // Bounded: when Redis is slow the writers wait.
-    private readonly Channel<Committed> _committed = Channel.CreateBounded<Committed>(64);
-    private readonly Queue<Committed> _held = new();
+    private readonly Channel<PendingMark[]> _committed = Channel.CreateBounded<PendingMark[]>(64);
+    private readonly Queue<PendingMark[]> _held = new();
     private int _heldMarks;
-    private long? _failedAt;
+    private bool _hasFailed;
+    private volatile bool _isBehind;
+
+    /// <summary>Redis may lack, for longer than a moment, what is committed: it was away, or has lost something.</summary>
+    public bool IsBehind => _isBehind;
 
     /// <summary>Hands over what is committed; waits while Redis is behind.</summary>
     /// <param name="committed">The messages.</param>
@@ -36,7 +36,7 @@ internal sealed class PendingSettler(
     public ValueTask EnqueueAsync(IReadOnlyList<IncomingCommands> committed, CancellationToken cancellationToken)
     {
         PendingMark[] marks = [.. committed.SelectMany(commands => commands.Marks)];
-        return marks.Length == 0 ? ValueTask.CompletedTask : _committed.Writer.WriteAsync(new Committed(marks, time.GetTimestamp()), cancellationToken);
+        return marks.Length == 0 ? ValueTask.CompletedTask : _committed.Writer.WriteAsync(marks, cancellationToken);
     }
 
     /// <summary>Settles marks whose checkpoints are archived, at once, and puts back what Redis has lost.</summary>
@@ -46,9 +46,10 @@ internal sealed class PendingSettler(
     {
         var lost = await cache.CallAsync(
             static (cache, marks, cancellationToken) => cache.SettleAsync(marks, cancellationToken), marks, cancellationToken);
+        _isBehind = lost.Count > 0;
         if (lost.Count > 0)
         {
-            await PutBackAsync(lost, cancellationToken);
+            await refill.PutBackAsync(lost, cancellationToken);
         }
     }
 
@@ -74,15 +75,20 @@ internal sealed class PendingSettler(
         while (_held.Count > 0 || await _committed.Reader.WaitToReadAsync(stoppingToken))
         {
             await TakeInAsync(stoppingToken);
-            if (Due() is var due and > 0)
+            var (count, marks) = (0, new List<PendingMark>());
+            foreach (var committed in _held.TakeWhile(_ => marks.Count < EnoughMarks))
             {
-                // Putting back may take long; what commits meanwhile must not wait for it.
-                var settling = TrySettleAsync([.. _held.Take(due).SelectMany(committed => committed.Marks)], stoppingToken);
-                await TakeInWhileAsync(settling);
-                if (await settling || IsFull || IsEnding)
-                {
-                    Release(due);
-                }
+                marks.AddRange(committed);
+                count++;
+            }
+
+            // Putting back may take long; what commits meanwhile must not wait for it.
+            var settling = TrySettleAsync(marks, stoppingToken);
+            await TakeInWhileAsync(settling);
+            if (await settling || IsFull || IsEnding)
+            {
+                Release(count);
+                _isBehind &= _held.Count > 0;
             }
         }
     }
@@ -92,30 +98,16 @@ internal sealed class PendingSettler(
     /// <summary>At the end of this process nothing is held.</summary>
     private bool IsEnding => _committed.Reader.Completion.IsCompleted;
 
-    /// <summary>Until the oldest is due.</summary>
+    /// <summary>Until there are enough, or for a moment; where Redis was away, until it is worth a try again.</summary>
     private async Task TakeInAsync(CancellationToken stoppingToken)
     {
-        if (_held.Count == 0 && _committed.Reader.TryRead(out var first))
-        {
-            Hold(first);
-        }
-
-        var rest = options.Value.SettleAfter + Gathering - Age(_held.Peek());
-        if (_failedAt is { } failedAt && RetryAfter - time.GetElapsedTime(failedAt) is var pause && pause > rest)
-        {
-            rest = pause;
-        }
-
         using var due = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
-        due.CancelAfter(rest > TimeSpan.Zero ? rest : TimeSpan.Zero);
+        due.CancelAfter(_hasFailed ? RetryAfter : Gathering);
         try
         {
-            while (!IsFull && await _committed.Reader.WaitToReadAsync(due.Token))
+            while (_heldMarks < (_hasFailed ? MaxHeldMarks : EnoughMarks) && await _committed.Reader.WaitToReadAsync(due.Token))
             {
-                while (!IsFull && _committed.Reader.TryRead(out var more))
-                {
-                    Hold(more);
-                }
+                HoldAll();
             }
         }
         catch (OperationCanceledException) when (!stoppingToken.IsCancellationRequested)
@@ -134,115 +126,46 @@ internal sealed class PendingSettler(
                 return;
             }
 
-            while (!IsFull && _committed.Reader.TryRead(out var more))
-            {
-                Hold(more);
-            }
+            HoldAll();
         }
     }
 
-    /// <summary>How many transactions' marks to settle now.</summary>
-    private int Due()
+    /// <summary>What is there now, as far as there is room.</summary>
+    private void HoldAll()
     {
-        var (count, marks) = (0, 0);
-        foreach (var oldest in _held)
+        while (!IsFull && _committed.Reader.TryRead(out var committed))
         {
-            if (marks >= EnoughMarks || !(IsFull || IsEnding || Age(oldest) >= options.Value.SettleAfter))
-            {
-                break;
-            }
-
-            count++;
-            marks += oldest.Marks.Length;
+            _held.Enqueue(committed);
+            _heldMarks += committed.Length;
         }
-
-        return count;
-    }
-
-    private TimeSpan Age(in Committed committed) => time.GetElapsedTime(committed.At);
-
-    private void Hold(in Committed committed)
-    {
-        _held.Enqueue(committed);
-        _heldMarks += committed.Marks.Length;
     }
 
     private void Release(int count)
     {
         for (var i = 0; i < count; i++)
         {
-            _heldMarks -= _held.Dequeue().Marks.Length;
+            _heldMarks -= _held.Dequeue().Length;
         }
     }
 
-    /// <summary>
-    /// False: Redis, or the archive to put back from, is away. The marks are held until both are back, for Redis may come
-    /// back without them.
-    /// </summary>
+    /// <summary>False: Redis, or the archive to put back from, is away.</summary>
     private async Task<bool> TrySettleAsync(List<PendingMark> marks, CancellationToken stoppingToken)
     {
         try
         {
             await SettleAsync(marks, stoppingToken);
-            _failedAt = null;
+            _hasFailed = false;
             return true;
         }
         catch (Exception e) when (!stoppingToken.IsCancellationRequested)
         {
-            if (_failedAt is null || IsFull || IsEnding)
+            if (!_hasFailed || IsFull || IsEnding)
             {
                 Log.SettleFailed(logger, marks.Count, e);
             }
 
-            _failedAt = time.GetTimestamp();
+            _hasFailed = _isBehind = true;
             return e is not CheckpointUnavailableException && !TransientErrors.IsTransient(e);
         }
     }
-
-    private async Task PutBackAsync(IReadOnlyList<PendingMark> lost, CancellationToken stoppingToken)
-    {
-        foreach (var deletion in lost.Where(mark => mark.Kind != PendingKind.Save).OrderBy(mark => mark.Sequence))
-        {
-            var isClear = deletion.Kind == PendingKind.Clear;
-            await PutBackAsync(deletion.Key, async cancellationToken =>
-            {
-                await refill.DeleteAsync(
-                    deletion.Key.ExecutionId, isClear ? null : deletion.Key.Namespace, isClear ? null : deletion.Key.Id, deletion.Sequence, cancellationToken);
-                return 0;
-            }, stoppingToken);
-        }
-
-        var count = 0;
-        await Parallel.ForEachAsync(
-            lost.Where(mark => mark.Kind == PendingKind.Save).GroupBy(mark => mark.Key with { Id = "" }),
-            new ParallelOptions { MaxDegreeOfParallelism = ParallelStreams, CancellationToken = stoppingToken },
-            async (stream, cancellationToken) => Interlocked.Add(ref count, await PutBackAsync(
-                stream.Key,
-                token => refill.RefillAsync(
-                    stream.Key.ExecutionId, stream.Key.Namespace, [.. stream.Select(mark => (mark.Key.Id, mark.Sequence))], stream.MaxBy(mark => mark.Sequence).Policy, token),
-                cancellationToken)));
-        if (count > 0)
-        {
-            Log.PutBack(logger, count);
-        }
-    }
-
-    /// <summary>What one of them meets (a key of another type, a damaged row) is not the others' fault.</summary>
-    private async Task<int> PutBackAsync(CheckpointKey key, Func<CancellationToken, Task<int>> putBack, CancellationToken stoppingToken)
-    {
-        try
-        {
-            return await putBack(stoppingToken);
-        }
-        catch (Exception e) when (!stoppingToken.IsCancellationRequested && e is not CheckpointUnavailableException && !TransientErrors.IsTransient(e))
-        {
-            Log.NotPutBack(logger, key, e);
-            return 0;
-        }
-    }
-
-    /// <summary>The marks of a transaction.</summary>
-    /// <param name="Marks">The marks.</param>
-    /// <param name="At">When it committed.</param>
-    private readonly record struct Committed(PendingMark[] Marks, long At);
 }

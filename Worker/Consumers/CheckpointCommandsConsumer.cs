@@ -1,7 +1,6 @@
 using AsyncCheckpoints.Contracts;
 using AsyncCheckpoints.Worker.Archiving;
 using AsyncCheckpoints.Worker.Storage;
-using Google.Protobuf;
 using MassTransit;
 using WireFormat = AsyncCheckpoints.Contracts.WireFormat;
 
@@ -52,9 +51,11 @@ internal sealed class CheckpointCommandsConsumer(
         catch (CheckpointFormatException e)
         {
             Log.Refused(logger, e.Message);
-            var id = message.CommandId.Length is > 0 and <= CheckpointLimits.MaxIdLength ? message.CommandId : $"{context.MessageId}";
-            var letter = new DeadLetter(
-                $"message:{id}".Replace('\0', '?'), e.Message, WireFormat.ContentType.MediaType, message.ToByteArray(), null);
+            var body = context.ReceiveContext.Body.GetBytes();
+            var id = message.CommandId.Length is > 0 and <= CheckpointLimits.MaxIdLength
+                ? $"message:{message.CommandId}".Replace('\0', '?')
+                : UnreadableMessageFilter.IdOf(context.MessageId, body);
+            var letter = new DeadLetter(id, e.Message, WireFormat.ContentType.MediaType, body, null);
             var rejections = message.Saves.Select((_, i) => new Rejection { Index = i, Reason = e.Message }).ToList();
             return new IncomingCommands(new ArchiveCommand(null, [], []), [letter], rejections, [], 1, letter.Body.Length);
         }

@@ -110,7 +110,7 @@ internal sealed class ConsumptionWatch(IOptions<WorkerOptions> options, TimeProv
 
             _unknown = waiting is null ? _unknown : 0;
             _waiting = waiting;
-            if (waiting is not > 0 || !isOpen || _inHand > 0 || _taken != _takenBefore)
+            if (waiting is not > 0 || !isIdle)
             {
                 (_takenBefore, _idleSince, _isStalled, _isLost) = (_taken, null, false, false);
                 return;

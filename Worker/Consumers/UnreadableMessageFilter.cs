@@ -31,11 +31,16 @@ internal sealed class UnreadableMessageFilter(ArchiveWriter writer) : IFilter<Ex
 
     public void Probe(ProbeContext context) => context.CreateFilterScope("unreadable");
 
+    /// <summary>The dead letter's id: the same when the same message comes again, another for another message.</summary>
+    /// <param name="messageId">The message's, if its sender has given it one.</param>
+    /// <param name="body">The message.</param>
+    public static string IdOf(Guid? messageId, ReadOnlySpan<byte> body) =>
+        messageId is not null ? $"message:{messageId}" : $"sha256:{Convert.ToHexStringLower(SHA256.HashData(body))}";
+
     private Task WriteAsync(ReceiveContext context, string reason)
     {
         var body = context.Body.GetBytes();
-        var id = context.GetMessageId() is { } messageId ? $"message:{messageId}" : $"sha256:{Convert.ToHexStringLower(SHA256.HashData(body))}";
-        var letter = new DeadLetter(id, reason, context.ContentType?.MediaType ?? "application/octet-stream", body, null);
+        var letter = new DeadLetter(IdOf(context.GetMessageId(), body), reason, context.ContentType?.MediaType ?? "application/octet-stream", body, null);
         return writer.WriteAsync(
             new IncomingCommands(new ArchiveCommand(null, [], []), [letter], [], [], 1, body.Length), context.CancellationToken);
     }

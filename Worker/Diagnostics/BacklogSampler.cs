@@ -59,7 +59,7 @@ internal sealed class BacklogSampler(
             backlog.SawOutbox(stats);
         }
 
-        history.Add(await pending, await outbox, queues?.Waiting, await figures);
+        history.Add(await pending, await outbox, queues, await figures);
         await server;
         return 0;
     }

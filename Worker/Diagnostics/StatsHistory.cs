@@ -30,9 +30,9 @@ internal sealed class StatsHistory(IOptions<WorkerOptions> options, TimeProvider
     /// <summary>Adds a sample.</summary>
     /// <param name="pending">The pending marks.</param>
     /// <param name="outbox">The outbox.</param>
-    /// <param name="queueDepth">The command queue.</param>
+    /// <param name="queues">The queues of commands.</param>
     /// <param name="archive">The archive.</param>
-    public void Add(PendingStats? pending, OutboxStats? outbox, long? queueDepth, ArchiveStats? archive)
+    public void Add(PendingStats? pending, OutboxStats? outbox, QueueCounts? queues, ArchiveStats? archive)
     {
         lock (_lock)
         {
@@ -43,7 +43,8 @@ internal sealed class StatsHistory(IOptions<WorkerOptions> options, TimeProvider
             double? saved = archived is { } rate && pending?.Count - _before?.Pending is { } growth ? Math.Max(0, rate + (growth / seconds)) : null;
             _before = (now, archive?.Written, pending?.Count);
             _last = new StatsSample(
-                time.GetUtcNow(), Rounded(saved), Rounded(archived), Rounded(pending?.OldestAge.TotalSeconds), pending?.Count, outbox?.Pending, queueDepth, archive?.DeadLetters);
+                time.GetUtcNow(), Rounded(saved), Rounded(archived), Rounded(pending?.OldestAge.TotalSeconds), pending?.Count, outbox?.Pending, queues?.Waiting, queues?.Dead,
+                archive?.DeadLetters);
             if (_samples.Count == Capacity)
             {
                 _samples.Dequeue();

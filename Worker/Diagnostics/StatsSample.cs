@@ -11,6 +11,7 @@ namespace AsyncCheckpoints.Worker.Diagnostics;
 /// <param name="Pending">Pending marks.</param>
 /// <param name="OutboxPending">Outbox entries that are not delivered.</param>
 /// <param name="QueueDepth">What waits in the command queue.</param>
+/// <param name="DeadCommands">Messages of commands that the broker gave up; null without a broker, too.</param>
 /// <param name="DeadLetters">Dead letters.</param>
 internal sealed record StatsSample(
     DateTimeOffset At,
@@ -20,4 +21,5 @@ internal sealed record StatsSample(
     long? Pending,
     long? OutboxPending,
     long? QueueDepth,
+    long? DeadCommands,
     long? DeadLetters);

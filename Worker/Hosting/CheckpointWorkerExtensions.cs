@@ -60,7 +60,9 @@ public static class CheckpointWorkerExtensions
 
     private static IServiceCollection AddOptions(this IServiceCollection services, IConfiguration configuration, WorkerParts parts)
     {
-        services.AddOptions<WorkerOptions>().Bind(configuration.GetSection("Worker")).ValidateOnStart();
+        services.AddOptions<WorkerOptions>()
+            .Bind(configuration.GetSection("Worker"))
+            .ValidateOnStart();
         services.AddSingleton<IValidateOptions<WorkerOptions>, WorkerOptionsValidator>();
         services.AddOptions<CheckpointOptions>()
             .Configure(options =>
@@ -139,6 +141,11 @@ public static class CheckpointWorkerExtensions
         {
             // Before the client, which takes its time from the cache.
             services.AddHostedService<EmbeddedClock>();
+        }
+        else
+        {
+            // A cache in this process does not come back without its last writes.
+            services.AddDuty<CacheLossCheck>();
         }
 
         return services;

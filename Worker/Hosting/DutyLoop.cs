@@ -1,3 +1,4 @@
+using AsyncCheckpoints.Saving;
 using AsyncCheckpoints.Worker.Archiving;
 
 namespace AsyncCheckpoints.Worker.Hosting;
@@ -7,7 +8,7 @@ namespace AsyncCheckpoints.Worker.Hosting;
 internal sealed class DutyLoop<TDuty>(TDuty duty, ArchiveState state, TimeProvider time, ILogger<TDuty> logger) : BackgroundService
     where TDuty : IDuty
 {
-    private static readonly TimeSpan MaxBackoff = TimeSpan.FromSeconds(30);
+    private static readonly Backoff Backoff = new(TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(30));
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -33,8 +34,8 @@ internal sealed class DutyLoop<TDuty>(TDuty duty, ArchiveState state, TimeProvid
             }
             catch (Exception e) when (!stoppingToken.IsCancellationRequested)
             {
-                Log.RoundFailed(logger, duty.Name, ++failures, e);
-                await Task.Delay(Random.Shared.NextDouble() * Min(MaxBackoff, TimeSpan.FromSeconds(Math.Pow(2, Math.Min(failures, 10)))), time, stoppingToken);
+                Log.RoundFailed(logger, duty.Name, failures + 1, e);
+                await Task.Delay(Backoff.After(failures++), time, stoppingToken);
                 continue;
             }
 
@@ -43,6 +44,4 @@ internal sealed class DutyLoop<TDuty>(TDuty duty, ArchiveState state, TimeProvid
             await woken.CancelAsync();
         }
     }
-
-    private static TimeSpan Min(TimeSpan a, TimeSpan b) => a < b ? a : b;
 }

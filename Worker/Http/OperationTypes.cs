@@ -73,7 +73,7 @@ internal sealed record DeadLetterItems(IReadOnlyList<DeadLetterItem> Items, stri
 
 /// <summary>
 /// Figures. Pending and lag (the age of the oldest save that is not archived yet) are null while Redis is away. The last
-/// three are of the newest sample.
+/// four are of the newest sample.
 /// </summary>
 internal sealed record StatsResponse(
     long? Pending,
@@ -85,6 +85,7 @@ internal sealed record StatsResponse(
     bool ArchivedIsEstimate,
     long OpenJobs,
     long? QueueDepth,
+    long? DeadCommands,
     double? SavesPerSecond,
     double? ArchivedPerSecond);
 

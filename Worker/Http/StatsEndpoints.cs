@@ -30,6 +30,7 @@ internal static class StatsEndpoints
             archive.IsEstimate,
             archive.OpenJobs,
             sample?.QueueDepth,
+            sample?.DeadCommands,
             sample?.SavesPerSecond,
             sample?.ArchivedPerSecond);
         await context.Response.WriteAsJsonAsync(stats, ApiJson.Default.StatsResponse, cancellationToken: context.RequestAborted);

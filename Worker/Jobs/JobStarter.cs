@@ -1,7 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using AsyncCheckpoints.Contracts;
-using AsyncCheckpoints.Worker.Http;
 using AsyncCheckpoints.Worker.Storage;
 using Microsoft.Extensions.Options;
 
@@ -52,6 +51,7 @@ internal sealed class JobStarter(
             request.ItemsPerSecond,
             delay,
             request.UniqueKey);
+
         // Not cut off from here on: there would be a job that the trail does not know.
         cancellationToken.ThrowIfCancellationRequested();
         if (!await store.AddJobAsync(job, CancellationToken.None))
@@ -60,7 +60,7 @@ internal sealed class JobStarter(
         }
 
         // The job is there: an answer that it failed would have it asked for again.
-        await AuditTrail.AddAsync(store, new AuditEntry(actor, "job.start", job.Id, $"{job.Kind} {WithoutContent(arguments)}"), logger);
+        await store.AddAuditOrLogAsync(new AuditEntry(actor, "job.start", job.Id, $"{job.Kind} {WithoutContent(arguments)}"), logger);
         Log.Added(logger, job.Id, job.Kind);
         signal.Set();
         return await store.GetJobAsync(job.Id, cancellationToken);

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Threading.Channels;
 using AsyncCheckpoints.Diagnostics;
+using AsyncCheckpoints.Saving;
 using AsyncCheckpoints.Worker.Archiving;
 using AsyncCheckpoints.Worker.Hosting;
 using AsyncCheckpoints.Worker.Storage;
@@ -18,7 +19,7 @@ internal sealed class OutboxDelivery<TTarget> : IDuty
     where TTarget : class, IOutboxTarget
 {
     private const int ClaimSize = 64;
-    private static readonly TimeSpan MaxDelay = TimeSpan.FromMinutes(1);
+    private static readonly Backoff Backoff = new(TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(1));
     private readonly string _owner = Guid.CreateVersion7().ToString("N");
     private readonly Channel<bool> _filled = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private readonly ICheckpointArchive _archive;
@@ -85,7 +86,7 @@ internal sealed class OutboxDelivery<TTarget> : IDuty
             var ids = group.Select(failure => failure.Entry.Id).ToList();
             CheckpointTracing.Fail(activity, group.First().Reason);
             Log.DeliveryFailed(_logger, ids.Count, group.Key, group.First().Reason);
-            await _archive.ReleaseOutboxAsync(_owner, ids, Delay(group.Key), group.First().Reason.Message, cancellationToken);
+            await _archive.ReleaseOutboxAsync(_owner, ids, Backoff.After(group.Key), group.First().Reason.Message, cancellationToken);
         }
 
         return delivered.Count;
@@ -113,7 +114,4 @@ internal sealed class OutboxDelivery<TTarget> : IDuty
     }
 
     public Task WaitForWorkAsync(CancellationToken cancellationToken) => _filled.Reader.ReadAsync(cancellationToken).AsTask();
-
-    private static TimeSpan Delay(int attempts) => Random.Shared.NextDouble() * TimeSpan.FromSeconds(
-        Math.Min(MaxDelay.TotalSeconds, Math.Pow(2, Math.Min(attempts, 10))));
 }

@@ -71,6 +71,12 @@ internal enum OutboxKind
 /// <param name="Attempts">How often its delivery was started, this time included.</param>
 internal sealed record OutboxEntry(long Id, OutboxKind Kind, IReadOnlyList<OutboxChange> Changes, int Attempts);
 
+/// <summary>What a transaction changed, as its outbox row has it.</summary>
+/// <param name="Id">The row.</param>
+/// <param name="CreatedAt">When the transaction began, by the archive's clock.</param>
+/// <param name="Changes">What changed.</param>
+internal sealed record PastChanges(long Id, DateTimeOffset CreatedAt, IReadOnlyList<OutboxChange> Changes);
+
 /// <summary>One change: a checkpoint that was archived, or a deletion.</summary>
 /// <param name="IsDeletion">Which.</param>
 /// <param name="ExecutionId">The execution.</param>

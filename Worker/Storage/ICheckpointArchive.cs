@@ -51,6 +51,18 @@ internal interface ICheckpointArchive
     /// <summary>Tombstones of the executions of a prefix, by key, from behind one.</summary>
     Task<IReadOnlyList<Tombstone>> ListTombstonesAsync(string prefix, Tombstone? after, int limit, CancellationToken cancellationToken);
 
+    /// <summary>The archive's clock, by which its rows are dated, and its newest change: the outbox row, 0 when there is none.</summary>
+    Task<(DateTimeOffset Now, long NewestChange)> GetClockAsync(CancellationToken cancellationToken);
+
+    /// <summary>Tombstones that were put there since a time, by key, from behind one.</summary>
+    Task<IReadOnlyList<Tombstone>> ListTombstonesSinceAsync(DateTimeOffset since, Tombstone? after, int limit, CancellationToken cancellationToken);
+
+    /// <summary>The newest transactions that changed something, delivered or not, from behind an outbox row (descending).</summary>
+    Task<IReadOnlyList<PastChanges>> ListChangesAsync(long? beforeId, int limit, CancellationToken cancellationToken);
+
+    /// <summary>Outbox rows of kind cache that were delivered since a time, from behind a row (descending).</summary>
+    Task<IReadOnlyList<PastChanges>> ListRepairsSinceAsync(DateTimeOffset since, long? beforeId, int limit, CancellationToken cancellationToken);
+
     /// <summary>
     /// Leases the oldest outbox entries of a kind that are due: not delivered, not leased by another, their retry time come.
     /// </summary>

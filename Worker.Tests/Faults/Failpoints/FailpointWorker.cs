@@ -20,7 +20,7 @@ internal static class FailpointWorker
         var messages = new MessageWatch(failpoint);
         if (step == WorkerStep.InboxWritten)
         {
-            SqliteCommitWatch.Start(() => failpoint.Reached(WorkerStep.InboxWritten));
+            SqliteCommitWatch.Start("/* inbox.add */", () => failpoint.Reached(step));
         }
 
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
@@ -28,14 +28,26 @@ internal static class FailpointWorker
             .AddCheckpointWorker(builder.Configuration)
             .AddCheckpointApi()
             .AddHostedService<ListenerCheck>();
-        CallWatch.Watch<ICheckpointArchive, IWatchedArchive>(builder.Services, BeforeArchive, AfterArchive);
-        CallWatch.Watch<ICheckpointCache, ICheckpointCache>(builder.Services, BeforeCache);
+        if (step == WorkerStep.BeforeJobPosition)
+        {
+            CallWatch.Watch<IJobStore, IJobStore>(builder.Services, BeforeJobStore);
+        }
+        else
+        {
+            CallWatch.Watch<ICheckpointArchive, IWatchedArchive>(builder.Services, BeforeArchive, AfterArchive);
+            CallWatch.Watch<ICheckpointCache, ICheckpointCache>(builder.Services, BeforeCache);
+        }
+
         var app = builder.Build();
         app.MapCheckpointWorker();
-        var bus = app.Services.GetRequiredService<IWorkerBus>();
-        bus.ConnectConsumeMessageObserver(messages);
-        bus.ConnectReceiveObserver(messages);
-        app.Services.GetRequiredService<ICheckpointBus>().ConnectPublishObserver(messages);
+        if (step != WorkerStep.BeforeJobPosition)
+        {
+            var bus = app.Services.GetRequiredService<IWorkerBus>();
+            bus.ConnectConsumeMessageObserver(messages);
+            bus.ConnectReceiveObserver(messages);
+            app.Services.GetRequiredService<ICheckpointBus>().ConnectPublishObserver(messages);
+        }
+
         await app.RunAsync();
         return 0;
 
@@ -44,6 +56,14 @@ internal static class FailpointWorker
             if (call == nameof(ICheckpointArchive.MarkDeliveredAsync))
             {
                 failpoint.Reached(WorkerStep.BeforeMarked);
+            }
+        }
+
+        void BeforeJobStore(string call)
+        {
+            if (call == nameof(IJobStore.SaveJobProgressAsync))
+            {
+                failpoint.Reached(WorkerStep.BeforeJobPosition);
             }
         }
 

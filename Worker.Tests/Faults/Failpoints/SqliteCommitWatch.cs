@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace AsyncCheckpoints.Tests.Faults.Failpoints;
 
 /// <summary>
-/// Sees SQLite commit a transaction that has written to the inbox, on every connection of this process: by SQLite's own
+/// Sees SQLite commit a transaction with a certain statement in it, on every connection of this process: by SQLite's own
 /// hooks, because the worker does the whole transaction in one go. See https://sqlite.org/c3ref/commit_hook.html.
 /// </summary>
 internal static class SqliteCommitWatch
@@ -15,11 +15,12 @@ internal static class SqliteCommitWatch
     private static readonly Opened OnOpened = Watch;
     private static readonly Traced OnTraced = Trace;
     private static readonly Committing OnCommitting = Commit;
+    private static string _statement = "";
     private static Action? _beforeCommit;
 
     // The connection that writes does so on one thread at a time, from the first statement to the commit.
     [ThreadStatic]
-    private static bool _hasWrittenInbox;
+    private static bool _hasStatement;
 
     [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
     private delegate int Opened(nint connection, nint error, nint api);
@@ -31,9 +32,11 @@ internal static class SqliteCommitWatch
     private delegate int Committing(nint context);
 
     /// <summary>Watches the connections that are opened from now on.</summary>
-    public static void Start(Action beforeCommit)
+    /// <param name="statement">What the statement starts with.</param>
+    /// <param name="beforeCommit">Told of it.</param>
+    public static void Start(string statement, Action beforeCommit)
     {
-        _beforeCommit = beforeCommit;
+        (_statement, _beforeCommit) = (statement, beforeCommit);
         SQLitePCL.Batteries_V2.Init();
         if (sqlite3_auto_extension(OnOpened) != 0)
         {
@@ -49,15 +52,15 @@ internal static class SqliteCommitWatch
 
     private static int Trace(uint kind, nint context, nint statement, nint text)
     {
-        _hasWrittenInbox |= Marshal.PtrToStringUTF8(text)!.TrimStart().StartsWith("/* inbox.add */", StringComparison.Ordinal);
+        _hasStatement |= Marshal.PtrToStringUTF8(text)!.TrimStart().StartsWith(_statement, StringComparison.Ordinal);
         return 0;
     }
 
     private static int Commit(nint context)
     {
-        if (_hasWrittenInbox)
+        if (_hasStatement)
         {
-            _hasWrittenInbox = false;
+            _hasStatement = false;
             _beforeCommit!();
         }
 

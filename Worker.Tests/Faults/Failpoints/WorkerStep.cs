@@ -1,6 +1,6 @@
 namespace AsyncCheckpoints.Tests.Faults.Failpoints;
 
-/// <summary>The steps of the worker's cycle, in their order.</summary>
+/// <summary>The steps of the worker's cycle, in their order, and of a job.</summary>
 public enum WorkerStep
 {
     /// <summary>A message is in hand, nothing is done with it.</summary>
@@ -26,4 +26,7 @@ public enum WorkerStep
 
     /// <summary>All of a lease is sent and nothing of it is marked.</summary>
     BeforeMarked,
+
+    /// <summary>A batch of a job has its effects, and the job's new position is about to be stored.</summary>
+    BeforeJobPosition,
 }

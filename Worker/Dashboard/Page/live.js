@@ -10,7 +10,7 @@ const tiles = [
   { name: 'Archived', unit: 'per second', of: s => rate(s.archivedPerSecond) },
   { name: 'Lag', unit: 'oldest save', of: s => seconds(s.lagSeconds), isBad: s => s.lagSeconds > 60 },
   { name: 'Pending', unit: 'checkpoints', of: s => count(s.pending) },
-  { name: 'Queue', unit: 'waiting', of: s => count(s.queueDepth) },
+  { name: 'Queue', unit: s => (s.deadCommands > 0 ? `waiting, ${count(s.deadCommands)} dead` : 'waiting'), of: s => count(s.queueDepth), isBad: s => s.deadCommands > 0 },
   { name: 'Outbox', unit: 'not delivered', of: s => count(s.outboxPending), isBad: s => s.outboxOldestAgeSeconds > 300 },
   { name: 'Dead letters', unit: 'to look at', of: s => count(s.deadLetters), isBad: s => s.deadLetters > 0, href: '#/dead-letters' },
   { name: 'In the archive', unit: s => (s.archivedIsEstimate ? 'checkpoints, about' : 'checkpoints'), of: s => count(s.archived), href: '#/executions' },

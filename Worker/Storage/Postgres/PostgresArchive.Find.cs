@@ -48,17 +48,12 @@ internal sealed partial class PostgresArchive
     }
 
     /// <inheritdoc />
-    public Task<IReadOnlyList<Tombstone>> ListTombstonesAsync(string prefix, Tombstone? after, int limit, CancellationToken cancellationToken) => QueryAsync(
-        _sql.TombstoneList,
-        static reader => CommitPlan.TombstoneOf(
-            reader.GetString(0), (TombstoneScope)reader.GetInt16(1), reader.GetString(2), reader.GetString(3), reader.GetInt64(4)),
-        cancellationToken,
-        Text(prefix),
-        Text(after?.ExecutionId ?? ""),
-        Integer(after is null ? -1 : (int)CommitPlan.ScopeOf(after)),
-        Text(after?.Namespace ?? ""),
-        Text(after?.Id ?? ""),
-        Bigint(limit));
+    public Task<IReadOnlyList<Tombstone>> ListTombstonesAsync(string prefix, Tombstone? after, int limit, CancellationToken cancellationToken) =>
+        ListTombstonesAsync(_sql.TombstoneList, Text(prefix), after, limit, cancellationToken);
+
+    /// <inheritdoc />
+    public Task<IReadOnlyList<Tombstone>> ListTombstonesSinceAsync(DateTimeOffset since, Tombstone? after, int limit, CancellationToken cancellationToken) =>
+        ListTombstonesAsync(_sql.TombstoneSince, Parameter(since, NpgsqlDbType.TimestampTz), after, limit, cancellationToken);
 
     /// <inheritdoc />
     public async Task<IReadOnlyList<string>> FindExecutionsAsync(string prefix, string? after, int limit, CancellationToken cancellationToken)
@@ -77,6 +72,19 @@ internal sealed partial class PostgresArchive
 
         return executions;
     }
+
+    private Task<IReadOnlyList<Tombstone>> ListTombstonesAsync(
+        string sql, NpgsqlParameter which, Tombstone? after, int limit, CancellationToken cancellationToken) => QueryAsync(
+        sql,
+        static reader => CommitPlan.TombstoneOf(
+            reader.GetString(0), (TombstoneScope)reader.GetInt16(1), reader.GetString(2), reader.GetString(3), reader.GetInt64(4)),
+        cancellationToken,
+        which,
+        Text(after?.ExecutionId ?? ""),
+        Integer(after is null ? -1 : (int)CommitPlan.ScopeOf(after)),
+        Text(after?.Namespace ?? ""),
+        Text(after?.Id ?? ""),
+        Bigint(limit));
 
     private static NpgsqlParameter Json(string? value) => new() { Value = (object?)value ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Jsonb };
 

@@ -50,6 +50,22 @@ internal sealed partial class PostgresArchive
     }
 
     /// <inheritdoc />
+    public async Task<(DateTimeOffset Now, long NewestChange)> GetClockAsync(CancellationToken cancellationToken) => (await QueryAsync(
+        _sql.Clock, static reader => (reader.GetFieldValue<DateTimeOffset>(0), reader.GetInt64(1)), cancellationToken))[0];
+
+    /// <inheritdoc />
+    public Task<IReadOnlyList<PastChanges>> ListChangesAsync(long? beforeId, int limit, CancellationToken cancellationToken) =>
+        QueryAsync(_sql.OutboxChanges, ReadChanges, cancellationToken, Bigint(beforeId ?? long.MaxValue), Bigint(limit));
+
+    /// <inheritdoc />
+    public Task<IReadOnlyList<PastChanges>> ListRepairsSinceAsync(DateTimeOffset since, long? beforeId, int limit, CancellationToken cancellationToken) =>
+        QueryAsync(
+            _sql.OutboxRepairsSince, ReadChanges, cancellationToken, Parameter(since, NpgsqlDbType.TimestampTz), Bigint(beforeId ?? long.MaxValue), Bigint(limit));
+
+    private static PastChanges ReadChanges(NpgsqlDataReader reader) =>
+        new(reader.GetInt64(0), reader.GetFieldValue<DateTimeOffset>(1), OutboxChanges.FromJson(reader.GetString(2)));
+
+    /// <inheritdoc />
     public async Task<DateTimeOffset?> GetNewestArrivalAsync(CancellationToken cancellationToken)
     {
         await using var command = _source.CreateCommand(_sql.NewestArrival);

@@ -203,6 +203,24 @@ internal sealed partial class PostgresSql(string tables)
         LIMIT $6
         """;
 
+    /// <summary>
+    /// $1 since when, $2 to $5 the key behind which to start, $6 limit. Materialized: the order must not tempt the planner to read
+    /// the whole table by its key.
+    /// </summary>
+    public string TombstoneSince { get; } = $"""
+        /* tombstone.since */
+        WITH recent AS MATERIALIZED (
+            SELECT t.execution_id, t.scope, t.namespace, t.checkpoint_id, t.sequence
+            FROM {tables}tombstones AS t
+            WHERE t.created_at >= $1
+        )
+        SELECT r.execution_id, r.scope, r.namespace, r.checkpoint_id, r.sequence
+        FROM recent AS r
+        WHERE (r.execution_id, r.scope, r.namespace, r.checkpoint_id) > ($2, $3, $4, $5)
+        ORDER BY r.execution_id, r.scope, r.namespace, r.checkpoint_id
+        LIMIT $6
+        """;
+
     public string DeadLetterAdd { get; } = $"""
         /* dead_letter.add */
         INSERT INTO {tables}dead_letters (letter_id, reason, content_type, body, execution_id)
@@ -266,6 +284,26 @@ internal sealed partial class PostgresSql(string tables)
         UPDATE {tables}outbox
         SET due_at = now() + $3, lease_owner = NULL, error = $4
         WHERE outbox_id = ANY ($2) AND lease_owner = $1 AND delivered_at IS NULL
+        """;
+
+    public string Clock { get; } = $"/* archive.clock */ SELECT now(), coalesce((SELECT max(o.outbox_id) FROM {tables}outbox AS o), 0)";
+
+    /// <summary>$1 row before which to start, $2 limit.</summary>
+    public string OutboxChanges { get; } = $"""
+        /* outbox.changes */
+        SELECT o.outbox_id, o.created_at, o.changes FROM {tables}outbox AS o WHERE o.outbox_id < $1 ORDER BY o.outbox_id DESC LIMIT $2
+        """;
+
+    /// <summary>$1 since when, $2 row before which to start, $3 limit. Materialized as above.</summary>
+    public string OutboxRepairsSince { get; } = $"""
+        /* outbox.repairs */
+        WITH repairs AS MATERIALIZED (
+            SELECT o.outbox_id FROM {tables}outbox AS o WHERE o.delivered_at >= $1 AND o.kind = 2
+        )
+        SELECT o.outbox_id, o.created_at, o.changes
+        FROM {tables}outbox AS o
+        WHERE o.outbox_id IN (SELECT r.outbox_id FROM repairs AS r WHERE r.outbox_id < $2 ORDER BY r.outbox_id DESC LIMIT $3)
+        ORDER BY o.outbox_id DESC
         """;
 
     public string OutboxStats { get; } = $"""

@@ -33,12 +33,20 @@ internal sealed partial class SqliteArchive
             cancellationToken);
 
     /// <inheritdoc />
-    public Task<IReadOnlyList<Tombstone>> ListTombstonesAsync(string prefix, Tombstone? after, int limit, CancellationToken cancellationToken) => FindAsync(
-        _sql.TombstoneList,
+    public Task<IReadOnlyList<Tombstone>> ListTombstonesAsync(string prefix, Tombstone? after, int limit, CancellationToken cancellationToken) =>
+        ListTombstonesAsync(_sql.TombstoneList, prefix, after, limit, cancellationToken);
+
+    /// <inheritdoc />
+    public Task<IReadOnlyList<Tombstone>> ListTombstonesSinceAsync(DateTimeOffset since, Tombstone? after, int limit, CancellationToken cancellationToken) =>
+        ListTombstonesAsync(_sql.TombstoneSince, CheckpointCodec.ToMicroseconds(since), after, limit, cancellationToken);
+
+    private Task<IReadOnlyList<Tombstone>> ListTombstonesAsync(
+        string sql, object which, Tombstone? after, int limit, CancellationToken cancellationToken) => FindAsync(
+        sql,
         static reader => CommitPlan.TombstoneOf(
             reader.GetString(0), (TombstoneScope)reader.GetInt64(1), reader.GetString(2), reader.GetString(3), reader.GetInt64(4)),
         cancellationToken,
-        prefix,
+        which,
         after?.ExecutionId ?? "",
         after is null ? -1L : (long)CommitPlan.ScopeOf(after),
         after?.Namespace ?? "",

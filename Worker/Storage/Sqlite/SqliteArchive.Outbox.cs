@@ -1,4 +1,5 @@
 using AsyncCheckpoints.Contracts;
+using Microsoft.Data.Sqlite;
 
 namespace AsyncCheckpoints.Worker.Storage.Sqlite;
 
@@ -37,6 +38,21 @@ internal sealed partial class SqliteArchive
             (transaction, prepare) => ids.Sum(id => prepare(_sql.OutboxRelease).Execute(
                 transaction, owner, id, Now + Microseconds(delay), DeadLetterText.Clean(error))),
             cancellationToken);
+
+    /// <inheritdoc />
+    public async Task<(DateTimeOffset Now, long NewestChange)> GetClockAsync(CancellationToken cancellationToken) =>
+        (CheckpointCodec.FromMicroseconds(Now), (await FindAsync(_sql.NewestChange, static reader => reader.GetInt64(0), cancellationToken))[0]);
+
+    /// <inheritdoc />
+    public Task<IReadOnlyList<PastChanges>> ListChangesAsync(long? beforeId, int limit, CancellationToken cancellationToken) =>
+        FindAsync(_sql.OutboxChanges, ReadChanges, cancellationToken, beforeId ?? long.MaxValue, (long)limit);
+
+    /// <inheritdoc />
+    public Task<IReadOnlyList<PastChanges>> ListRepairsSinceAsync(DateTimeOffset since, long? beforeId, int limit, CancellationToken cancellationToken) =>
+        FindAsync(_sql.OutboxRepairsSince, ReadChanges, cancellationToken, CheckpointCodec.ToMicroseconds(since), beforeId ?? long.MaxValue, (long)limit);
+
+    private static PastChanges ReadChanges(SqliteDataReader reader) =>
+        new(reader.GetInt64(0), CheckpointCodec.FromMicroseconds(reader.GetInt64(1)), OutboxChanges.FromJson(reader.GetString(2)));
 
     /// <inheritdoc />
     public Task<DateTimeOffset?> GetNewestArrivalAsync(CancellationToken cancellationToken) => _connections.ReadAsync<DateTimeOffset?>(

@@ -121,6 +121,16 @@ internal sealed partial class SqliteSql(string tables)
         LIMIT ?6
         """;
 
+    /// <summary>?1 since when, ?2 to ?5 the key behind which to start, ?6 limit. The sign: the order must not tempt the planner to read the whole table.</summary>
+    public string TombstoneSince { get; } = $"""
+        /* tombstone.since */
+        SELECT t.execution_id, t.scope, t.namespace, t.checkpoint_id, t.sequence
+        FROM {tables}tombstones AS t
+        WHERE t.created_at >= ?1 AND (+t.execution_id, t.scope, t.namespace, t.checkpoint_id) > (?2, ?3, ?4, ?5)
+        ORDER BY +t.execution_id, t.scope, t.namespace, t.checkpoint_id
+        LIMIT ?6
+        """;
+
     public string OutboxAdd { get; } = $"""
         /* outbox.add */
         INSERT INTO {tables}outbox (kind, changes, due_at, created_at) VALUES (?1, ?2, ?3, ?3)
@@ -153,6 +163,23 @@ internal sealed partial class SqliteSql(string tables)
         """;
 
     public string NewestArrival { get; } = $"/* inbox.newest */ SELECT max(received_at) FROM {tables}inbox";
+
+    public string NewestChange { get; } = $"/* archive.clock */ SELECT coalesce(max(o.outbox_id), 0) FROM {tables}outbox AS o";
+
+    /// <summary>?1 row before which to start, ?2 limit.</summary>
+    public string OutboxChanges { get; } = $"""
+        /* outbox.changes */
+        SELECT o.outbox_id, o.created_at, o.changes FROM {tables}outbox AS o WHERE o.outbox_id < ?1 ORDER BY o.outbox_id DESC LIMIT ?2
+        """;
+
+    /// <summary>?1 since when, ?2 row before which to start, ?3 limit. The sign as above.</summary>
+    public string OutboxRepairsSince { get; } = $"""
+        /* outbox.repairs */
+        SELECT o.outbox_id, o.created_at, o.changes FROM {tables}outbox AS o
+        WHERE o.delivered_at >= ?1 AND o.kind = 2 AND +o.outbox_id < ?2
+        ORDER BY +o.outbox_id DESC
+        LIMIT ?3
+        """;
 
     public string OutboxStats { get; } = $"""
         /* outbox.stats */

@@ -1,0 +1,8 @@
+using Xunit;
+
+namespace AsyncCheckpoints.Tests.Http.Hostile;
+
+/// <summary>By itself: cache and queue in its process, and SQLite.</summary>
+public sealed class EmbeddedBadRequestHost : BadRequestHost;
+
+public sealed class EmbeddedBadRequestTests(EmbeddedBadRequestHost host) : BadRequestTests(host, 1000), IClassFixture<EmbeddedBadRequestHost>;
