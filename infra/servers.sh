@@ -73,10 +73,10 @@ answers() { (exec 3<> "/dev/tcp/127.0.0.1/$1") 2> /dev/null; }
 
 # Runs the check of the server WHAT until it succeeds; gives up when the process has ended or a minute has passed.
 wait_until() {
-  local what=$1 deadline=$((SECONDS + 60)); shift
+  local what=$1 deadline=$((SECONDS + 180)); shift
   until "$@" > /dev/null 2>&1; do
     if gone "$what"; then tail -n 20 "$dir/$what.log" >&2 || true; fail "$what ended at its start"; fi
-    if [ "$SECONDS" -ge "$deadline" ]; then tail -n 20 "$dir/$what.log" >&2 || true; fail "$what did not start within 60 s"; fi
+    if [ "$SECONDS" -ge "$deadline" ]; then tail -n 20 "$dir/$what.log" >&2 || true; fail "$what did not start within 180 s"; fi
     sleep 0.1
   done
 }

@@ -8,6 +8,9 @@ public abstract partial class CacheConformanceTests
 {
     private static readonly CacheRetention Short = new(TimeSpan.FromMilliseconds(300), false, 0);
 
+    // For a stream that must not expire between two calls.
+    private static readonly CacheRetention Longer = new(TimeSpan.FromSeconds(8), false, 0);
+
     [Fact]
     public async Task Ttl_NothingPending_StreamExpires()
     {
@@ -48,9 +51,9 @@ public abstract partial class CacheConformanceTests
     public async Task Ttl_PendingSaveInExpiringStream_StopsExpiry()
     {
         var sut = await CreateSut();
-        await SaveSettledAsync(sut, Make("e", "1"), Short);
-        await SaveAsync(sut, Make("e", "2"), 5, Short);
-        await SaveSettledAsync(sut, Make("witness", "1"), Short);
+        await SaveSettledAsync(sut, Make("e", "1"), Longer);
+        await SaveAsync(sut, Make("e", "2"), 5, Longer);
+        await SaveSettledAsync(sut, Make("witness", "1"), Longer);
 
         await UntilAsync(async () => await StatusAsync(sut, new("witness", "1")) == CacheReadStatus.Unknown);
 
@@ -81,7 +84,7 @@ public abstract partial class CacheConformanceTests
     public async Task Ttl_SlidingAndRead_StartsAnew(bool latest)
     {
         var sut = await CreateSut();
-        var time = TimeSpan.FromMilliseconds(1500);
+        var time = TimeSpan.FromSeconds(4);
         await SaveSettledAsync(sut, Make("sliding", "1"), new(time, true, 0));
         for (var i = 0; i < 2; i++)
         {
@@ -114,9 +117,9 @@ public abstract partial class CacheConformanceTests
     public async Task Ttl_PolicyDropped_StaysForEver()
     {
         var sut = await CreateSut();
-        await SaveSettledAsync(sut, Make("e", "1"), Short);
+        await SaveSettledAsync(sut, Make("e", "1"), Longer);
         await SaveSettledAsync(sut, Make("e", "2"), default);
-        await SaveSettledAsync(sut, Make("witness", "1"), Short);
+        await SaveSettledAsync(sut, Make("witness", "1"), Longer);
         await UntilAsync(async () => await StatusAsync(sut, new("witness", "1")) == CacheReadStatus.Unknown);
 
         (await IdsAsync(sut, All("e"))).ShouldBe("2,1");

@@ -348,10 +348,10 @@ public abstract partial class CacheConformanceTests : IAsyncLifetime
     public async Task TryLeaseAsync_Held_IsRefusedUntilItEnds()
     {
         var sut = await CreateSut();
-        (await sut.TryLeaseAsync("shard-1", "a", TimeSpan.FromMilliseconds(500), default)).ShouldBeTrue();
+        (await sut.TryLeaseAsync("shard-1", "a", TimeSpan.FromSeconds(5), default)).ShouldBeTrue();
         (await sut.TryLeaseAsync("shard-1", "b", Hour, default)).ShouldBeFalse();
         (await sut.TryLeaseAsync("shard-2", "b", Hour, default)).ShouldBeTrue();
-        (await sut.TryLeaseAsync("shard-1", "a", TimeSpan.FromMilliseconds(500), default)).ShouldBeTrue();
+        (await sut.TryLeaseAsync("shard-1", "a", TimeSpan.FromSeconds(5), default)).ShouldBeTrue();
 
         await UntilAsync(() => sut.TryLeaseAsync("shard-1", "b", Hour, default));
 

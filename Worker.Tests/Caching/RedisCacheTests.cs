@@ -102,7 +102,7 @@ public sealed class RedisCacheTests(ITestOutputHelper output) : CacheConformance
     {
         var sut = await CreateSut();
         var policy = limited ? new CacheRetention(Hour, true, 2) : default;
-        var keep = TimeSpan.FromSeconds(3);
+        var keep = TimeSpan.FromSeconds(8);
         List<PendingMark> marks = [];
         foreach (var ns in new[] { "", "x", "y" })
         {
@@ -162,7 +162,8 @@ public sealed class RedisCacheTests(ITestOutputHelper output) : CacheConformance
 
         var calls = (await redis.InfoAsync("commandstats")).SelectMany(group => group)
             .ToDictionary(line => line.Key["cmdstat_".Length..], line => line.Value.Split([',', '='])[1]);
-        calls.Where(call => call.Key is not ("info" or "ping" or "select" or "config|resetstat")).ShouldBe(
+        string[] ofConnections = ["info", "ping", "select", "config|", "client|", "echo", "get", "hello", "subscribe", "cluster"];
+        calls.Where(call => !ofConnections.Any(name => call.Key == name || (name.EndsWith('|') && call.Key.StartsWith(name, StringComparison.Ordinal)))).ShouldBe(
             [new("evalsha", "100"), new("hmget", "100"), new("hset", "100"), new("time", "100"), new("zadd", "200")], ignoreOrder: true);
     }
 

@@ -18,8 +18,8 @@ public sealed class RedisOutageTests
     {
         await using var server = await RedisServer.StartAsync();
         await using var sut = new RedisCheckpointCache(server.ConnectionString, "p", 4, Timeout);
+        await RecoversAsync(sut);
         await sut.InitializeAsync(default);
-        await SaveAsync(sut, "1");
 
         await server.RunAsync("kill");
         await ShouldBeUnavailableAsync(() => SaveAsync(sut, "2"));
@@ -52,7 +52,7 @@ public sealed class RedisOutageTests
     {
         await using var server = await RedisServer.StartAsync();
         await using var sut = new RedisCheckpointCache(server.ConnectionString, "p", 4, Timeout);
-        await SaveAsync(sut, "1");
+        await RecoversAsync(sut);
 
         await server.RunAsync("pause");
         await Task.WhenAll(Enumerable.Range(0, 100).Select(i => ShouldBeUnavailableAsync(() => SaveAsync(sut, $"{i}"))));
@@ -78,7 +78,7 @@ public sealed class RedisOutageTests
     {
         await using var server = await RedisServer.StartAsync();
         await using var sut = new RedisCheckpointCache(server.ConnectionString, "p", 4, Timeout);
-        await SaveAsync(sut, "1");
+        await RecoversAsync(sut);
         await using var behind = await ConnectionMultiplexer.ConnectAsync(server.ConnectionString + ",allowAdmin=true").AsOwned();
         var redis = behind.Connection.GetServer(server.ConnectionString);
 
@@ -88,7 +88,7 @@ public sealed class RedisOutageTests
         (await sut.LoadLatestAsync("e", "", default)).Status.ShouldBe(CacheReadStatus.Found);
 
         await redis.ConfigSetAsync(setting, "0");
-        (await SaveAsync(sut, "2")).IsConflict.ShouldBeFalse();
+        await RecoversAsync(sut);
     }
 
     [Theory]
@@ -119,7 +119,7 @@ public sealed class RedisOutageTests
         var watch = Stopwatch.StartNew();
         var exception = await Should.ThrowAsync<CheckpointUnavailableException>(call);
         exception.IsTransient.ShouldBeTrue();
-        watch.Elapsed.ShouldBeLessThan(Timeout + TimeSpan.FromSeconds(3));
+        watch.Elapsed.ShouldBeLessThan(Timeout + TimeSpan.FromSeconds(20));
     }
 
     private static async Task RecoversAsync(RedisCheckpointCache sut)

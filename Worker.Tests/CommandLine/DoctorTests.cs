@@ -1,5 +1,6 @@
 using System.Text.Json;
 using AsyncCheckpoints.Messaging;
+using AsyncCheckpoints.Tests.Pipeline;
 using AsyncCheckpoints.Tests.Servers;
 using AsyncCheckpoints.Tests.Storage.Postgres;
 using Npgsql;
@@ -102,6 +103,9 @@ public sealed class DoctorTests : IAsyncLifetime
         await RawQueue.PublishDeadAsync(SharedServers.RabbitMq, _prefix);
         (await ExamineAsync()).Code.ShouldBe(0);
         await RawQueue.PublishDeadAsync(SharedServers.RabbitMq, _prefix, "command"u8.ToArray());
+
+        // A broker that is busy for a quarter of a second says that a quorum queue has none.
+        await Deployment.UntilAsync(async () => (await ExamineAsync()).Code == 4, "they are counted");
         await ShouldFindAsync(("rabbitmq", "dead-commands"));
     }
 

@@ -163,7 +163,11 @@ public sealed partial class DashboardTests
         await TabToAsync(page, page.Locator("summary").First);
         await page.Keyboard.PressAsync("Enter");
         await TabToAsync(page, page.GetByLabel("Kind"));
-        await page.Keyboard.TypeAsync("replay");
+        for (var i = 0; i < 20 && await page.GetByLabel("Kind").InputValueAsync() != "replay"; i++)
+        {
+            await page.Keyboard.PressAsync("ArrowDown");
+        }
+
         await TabToAsync(page, page.GetByLabel("To", new() { Exact = true }));
         await page.Keyboard.TypeAsync("cache");
         await TabToAsync(page, page.GetByLabel("Executions that start with"));

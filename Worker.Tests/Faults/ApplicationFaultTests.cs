@@ -22,7 +22,7 @@ public sealed class ApplicationFaultTests(FaultServers servers)
         lab.Ledger.Snapshot().Count(operation => operation.Reached == Durability.Cached).ShouldBeGreaterThan(20);
 
         // Worker:RescueAfter and RescueInterval, and time for a machine that is busy.
-        await FaultLab.UntilRescuedAsync(await lab.StartClientAsync(), TimeSpan.FromSeconds(2 + 1 + 10));
+        await FaultLab.UntilRescuedAsync(await lab.StartClientAsync(), TimeSpan.FromSeconds(2 + 1 + 30));
         lab.RabbitMq.Restore();
     });
 

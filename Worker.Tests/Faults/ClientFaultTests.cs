@@ -62,6 +62,7 @@ public sealed class ClientFaultTests(FaultServers servers)
         var host = await StartClientAsync(lab);
         var client = FaultLab.ClientOf(host);
         await client.SaveAsync(new Checkpoint { ExecutionId = "before" });
+        await client.FlushAsync();
         await lab.RabbitMq.CutAsync();
         lab.Redis.Freeze();
         using var cancellation = new CancellationTokenSource();
@@ -86,7 +87,7 @@ public sealed class ClientFaultTests(FaultServers servers)
         var log = new LogRecorder();
         var client = FaultLab.ClientOf(await lab.StartClientAsync(
             options => options.BrokerTimeout = TimeSpan.FromMilliseconds(500), addServices: services => services.AddLogging(logging => logging.AddProvider(log))));
-        await client.SaveAsync(new Checkpoint { ExecutionId = "before" }, Persisted);
+        await FaultLab.ReadyAsync(client);
         await lab.RabbitMq.CutAsync();
         log.Lines.Clear();
         for (var i = 0; i < 3; i++)

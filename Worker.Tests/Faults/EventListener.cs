@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using AsyncCheckpoints.Contracts;
 using AsyncCheckpoints.Messaging;
 using MassTransit;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace AsyncCheckpoints.Tests.Faults;
 
@@ -9,6 +10,7 @@ namespace AsyncCheckpoints.Tests.Faults;
 internal sealed class EventListener : IAsyncDisposable
 {
     private readonly IBusControl _bus;
+    private readonly EndpointKeeper _keeper = new(TimeProvider.System, NullLogger<EndpointKeeper>.Instance);
     private readonly ConcurrentDictionary<(CheckpointKey Key, long Sequence), ConcurrentDictionary<string, int>> _persisted = new();
 
     private EventListener(string rabbitMq, string prefix)
@@ -19,6 +21,7 @@ internal sealed class EventListener : IAsyncDisposable
             rabbit.Host(new Uri(rabbitMq));
             rabbit.Message<CheckpointEvents>(message => message.SetEntityName(names.Events));
             rabbit.ConnectReceiveObserver(LostChannelGuard.Instance);
+            rabbit.ConnectEndpointConfigurationObserver(_keeper);
             rabbit.ReceiveEndpoint($"{names.Events}.test", endpoint =>
             {
                 endpoint.ConfigureReceive(pipe => pipe.UseFilter(LostChannelGuard.Instance));
@@ -31,6 +34,7 @@ internal sealed class EventListener : IAsyncDisposable
     {
         var listener = new EventListener(rabbitMq, prefix);
         await listener._bus.StartAsync();
+        await listener._keeper.StartAsync(CancellationToken.None);
         return listener;
     }
 
@@ -43,7 +47,12 @@ internal sealed class EventListener : IAsyncDisposable
             .Concat(_persisted.SelectMany(item => item.Value.Keys).GroupBy(id => id).Where(group => group.Count() > 1)
                 .Select(group => $"{group.Key} stands for {group.Count()} checkpoints"));
 
-    public async ValueTask DisposeAsync() => await _bus.StopAsync(TimeSpan.FromSeconds(10));
+    public async ValueTask DisposeAsync()
+    {
+        await _keeper.StopAsync(CancellationToken.None);
+        await _bus.StopAsync(TimeSpan.FromSeconds(10));
+        _keeper.Dispose();
+    }
 
     private Task HandleAsync(ConsumeContext<CheckpointEvents> context)
     {

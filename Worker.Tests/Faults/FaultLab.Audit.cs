@@ -141,7 +141,7 @@ internal sealed partial class FaultLab
         try
         {
             await UntilAsync(
-                () => Task.FromResult(rows.TrueForAll(row => Events.Knows(row.Key, row.Sequence))), "every event has come", TimeSpan.FromSeconds(20));
+                () => Task.FromResult(rows.TrueForAll(row => Events.Knows(row.Key, row.Sequence))), "every event has come");
         }
         catch (TimeoutException)
         {

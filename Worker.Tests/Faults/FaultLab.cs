@@ -192,6 +192,26 @@ internal sealed partial class FaultLab : IAsyncDisposable
         return host;
     }
 
+    /// <summary>For a client of a test that is not about the time that its calls take.</summary>
+    public static void GiveTime(CheckpointOptions options) =>
+        (options.CacheTimeout, options.BrokerTimeout, options.SaveTimeout) = (TimeSpan.FromSeconds(30), TimeSpan.FromSeconds(30), TimeSpan.FromSeconds(60));
+
+    /// <summary>Waits until a save goes the whole way: connections, tables and answers need longer at first.</summary>
+    public static Task ReadyAsync(ICheckpointClient client) => UntilAsync(
+        async () =>
+        {
+            try
+            {
+                await client.SaveAsync(new Checkpoint { ExecutionId = "ready" }, new SaveOptions { Durability = Durability.Persisted });
+                return true;
+            }
+            catch (CheckpointUnavailableException)
+            {
+                return false;
+            }
+        },
+        "a save goes the whole way");
+
     public static ICheckpointClient ClientOf(IHost host) => host.Services.GetRequiredService<ICheckpointClient>();
 
     public static ICheckpointCache CacheOf(IHost host) => host.Services.GetRequiredService<ICheckpointCache>();

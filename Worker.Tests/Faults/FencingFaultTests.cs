@@ -12,7 +12,7 @@ public sealed class FencingFaultTests(FaultServers servers)
     public Task Race_TwoWritersExpectingTheSameLatest_ExactlyOneWinsEachRound() => FaultLab.RunAsync(servers.Set, 3701, async lab =>
     {
         await lab.StartWorkerAsync();
-        var hosts = new[] { await lab.StartClientAsync(), await lab.StartClientAsync() };
+        var hosts = new[] { await lab.StartClientAsync(FaultLab.GiveTime), await lab.StartClientAsync(FaultLab.GiveTime) };
         var writers = hosts.Select(FaultLab.ClientOf).ToArray();
         var latest = SaveOptions.EmptyStream;
         var winners = new List<string>(Rounds);

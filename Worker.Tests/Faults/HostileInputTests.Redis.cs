@@ -15,7 +15,12 @@ public sealed partial class HostileInputTests
     {
         const int cases = 800;
         var nasty = new Nasty(lab.Random);
-        var host = await lab.StartClientAsync(options => options.ReadTimeout = TimeSpan.FromMilliseconds(50));
+        var host = await lab.StartClientAsync(options =>
+        {
+            FaultLab.GiveTime(options);
+            options.BrokerTimeout = TimeSpan.FromSeconds(2);
+            options.ReadTimeout = TimeSpan.FromMilliseconds(50);
+        });
         var client = FaultLab.ClientOf(host);
         await client.SaveAsync(new Checkpoint { ExecutionId = "first" });
         await lab.RabbitMq.CutAsync();

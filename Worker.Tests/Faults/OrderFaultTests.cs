@@ -21,6 +21,7 @@ public sealed class OrderFaultTests(FaultServers servers)
         await lab.StartWorkerAsync();
         var host = await lab.StartClientAsync();
         var client = FaultLab.ClientOf(host);
+        await FaultLab.ReadyAsync(client);
         var checkpoint = new Checkpoint { ExecutionId = "run", Id = "a", State = new byte[] { 1 }, CreatedAt = DateTimeOffset.UnixEpoch };
         var saved = await client.SaveAsync(checkpoint, Persisted);
         await (isClear ? client.ClearAsync("run", Durability.Persisted) : client.DeleteAsync(saved.Key, Durability.Persisted));
@@ -44,6 +45,7 @@ public sealed class OrderFaultTests(FaultServers servers)
         await lab.StartWorkerAsync();
         var host = await lab.StartClientAsync();
         var client = FaultLab.ClientOf(host);
+        await FaultLab.ReadyAsync(client);
         var old = new List<(Checkpoint, long)>();
         for (var i = 0; i < 20; i++)
         {
@@ -117,8 +119,10 @@ public sealed class OrderFaultTests(FaultServers servers)
         var worker = await lab.StartWorkerAsync();
         var late = await StartBehindAsync(lab, worker);
         await SaveLateAsync(late, new SaveOptions { Durability = Durability.Queued });
+        var last = await FaultLab.ClientOf(late).SaveAsync(new Checkpoint { ExecutionId = "last" });
         await lab.StartWorkerAsync();
         lab.Redis.Restore();
+        await FaultLab.UntilAsync(async () => (await FindAsync(lab, "last")).Any(item => item.Id == last.Key.Id), "the last one is archived");
         await lab.SettleAsync(late);
 
         // A new id is kept, in a place before what was there; new content and what a tombstone covers are not.
@@ -135,6 +139,7 @@ public sealed class OrderFaultTests(FaultServers servers)
     private static async Task<IHost> StartBehindAsync(FaultLab lab, WorkerProcess? killed = null)
     {
         var first = FaultLab.ClientOf(await lab.StartClientAsync());
+        await FaultLab.ReadyAsync(first);
         await first.SaveAsync(new Checkpoint { ExecutionId = "run", Id = "old", Version = 1 }, Persisted);
         await first.SaveAsync(new Checkpoint { ExecutionId = "run", Id = "other", Version = 1 }, Persisted);
         await first.SaveAsync(new Checkpoint { ExecutionId = "cleared", Id = "old", Version = 1 }, Persisted);

@@ -68,6 +68,7 @@ public sealed class RedisFaultTests(FaultServers servers)
         var host = await lab.StartClientAsync();
         var client = FaultLab.ClientOf(host);
         var cache = FaultLab.CacheOf(host);
+        await FaultLab.ReadyAsync(client);
         for (var i = 1; i <= 4; i++)
         {
             await client.SaveAsync(new Checkpoint { ExecutionId = "e", Id = $"{i}" }, Persisted);
@@ -234,6 +235,7 @@ public sealed class RedisFaultTests(FaultServers servers)
         var worker = await lab.StartWorkerAsync();
         var host = await lab.StartClientAsync();
         var client = FaultLab.ClientOf(host);
+        await FaultLab.ReadyAsync(client);
         var saved = await client.SaveAsync(new Checkpoint { ExecutionId = "run", Id = "a", CreatedAt = DateTimeOffset.UnixEpoch }, Persisted);
         await lab.KillAsync(worker);
         (isClear ? await client.ClearAsync("run") : await client.DeleteAsync(saved.Key)).ShouldBe(Durability.Queued);
@@ -243,7 +245,7 @@ public sealed class RedisFaultTests(FaultServers servers)
 
         await lab.StartWorkerAsync();
         await lab.SettleAsync(host);
-        await FaultLab.UntilAsync(async () => await client.LoadLatestAsync("run") is null, "it is deleted in Redis too", TimeSpan.FromSeconds(10));
+        await FaultLab.UntilAsync(async () => await client.LoadLatestAsync("run") is null, "it is deleted in Redis too");
         (await client.LoadAsync(saved.Key)).ShouldBeNull();
     });
 
@@ -253,6 +255,7 @@ public sealed class RedisFaultTests(FaultServers servers)
         await lab.StartWorkerAsync();
         var host = await lab.StartClientAsync();
         var client = FaultLab.ClientOf(host);
+        await FaultLab.ReadyAsync(client);
         var old = new Checkpoint { ExecutionId = "run", Id = "old", CreatedAt = DateTimeOffset.UnixEpoch };
         var saved = await client.SaveAsync(old, Persisted);
         await client.SaveAsync(new Checkpoint { ExecutionId = "run", Id = "new" }, Persisted);
@@ -296,6 +299,7 @@ public sealed class RedisFaultTests(FaultServers servers)
         var worker = await lab.StartWorkerAsync();
         var host = await lab.StartClientAsync();
         var client = FaultLab.ClientOf(host);
+        await FaultLab.ReadyAsync(client);
         var checkpoints = new[] { "deleted", "cleared" }.Select(id => new Checkpoint { ExecutionId = id, Id = id, CreatedAt = DateTimeOffset.UnixEpoch }).ToList();
         foreach (var checkpoint in checkpoints)
         {
@@ -375,5 +379,5 @@ public sealed class RedisFaultTests(FaultServers servers)
 
     private static Task SavesAreCachedAsync(ICheckpointClient client) => FaultLab.UntilAsync(
         async () => (await client.SaveAsync(new Checkpoint { ExecutionId = "after" })) is { Cached: true, Reached: Durability.Queued },
-        "saves are cached again", TimeSpan.FromSeconds(30));
+        "saves are cached again");
 }

@@ -32,11 +32,11 @@ public sealed class SpoolFaultTests(FaultServers servers)
     {
         await lab.StartWorkerAsync();
         var host = await lab.StartClientAsync(
-            options => options.BrokerTimeout = TimeSpan.FromMilliseconds(500),
+            options => (options.BrokerTimeout, options.CacheTimeout) = (TimeSpan.FromMilliseconds(500), TimeSpan.FromSeconds(3)),
             addServices: services => services.AddCheckpointSpool(options => options.SpoolPath = path));
         var client = FaultLab.ClientOf(host);
         var number = 0;
-        (await SaveAsync()).Reached.ShouldBe(Durability.Queued);
+        await FaultLab.UntilAsync(async () => (await SaveAsync()).Reached == Durability.Queued, "a save is queued");
 
         await lab.RabbitMq.CutAsync();
         (await SaveAsync()).Spooled.ShouldBeTrue();

@@ -17,7 +17,7 @@ public sealed class AuditTrailTests
     public async Task Delete_CallerLeavesWhileTheBrokerHangs_IsAuditedAsNotConfirmed()
     {
         await using var broker = TcpProxy.Start(SharedServers.RabbitMq);
-        await using var worker = new JobWorker();
+        await using var worker = new JobWorker { ["Checkpoints__BrokerTimeout"] = "00:01:00", ["Checkpoints__SaveTimeout"] = "00:01:00" };
         worker.UseServers(rabbitMq: broker.ConnectionString);
         await worker.StartAsync();
         foreach (var id in new[] { "a", "b" })

@@ -29,7 +29,8 @@ public sealed class DriverTextTests
         problem.ShouldContain("NpgsqlException");
         problem.ShouldNotContain($"{archive.Port}");
         problem.ShouldNotContain("127.0.0.1");
-        worker.Process.Lines.ShouldContain(line => line.Contains($"127.0.0.1:{archive.Port}", StringComparison.Ordinal));
+        using var again = await worker.Http.GetAsync("/executions/none/latest");
+        await worker.Process.WaitForLineAsync(line => line.Contains($"127.0.0.1:{archive.Port}", StringComparison.Ordinal), Deployment.Patience);
     }
 
     [Fact]

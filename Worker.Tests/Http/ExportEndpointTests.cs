@@ -119,8 +119,8 @@ public sealed class ExportEndpointTests(ExportHost host) : IClassFixture<ExportH
         await worker.StartAsync();
         using var response = await worker.Http.GetAsync("/export", HttpCompletionOption.ResponseHeadersRead);
         worker.Process.Terminate();
+        (await worker.Process.WaitForExitAsync(Deployment.Patience)).ShouldBe(0); // Nobody reads: it cannot have sent all of it.
         await Should.ThrowAsync<HttpRequestException>(() => response.Content.CopyToAsync(Stream.Null));
-        (await worker.Process.WaitForExitAsync(Deployment.Patience)).ShouldBe(0);
     }
 
     private static List<Checkpoint> Read(string lines) =>

@@ -231,11 +231,11 @@ public sealed class OperationsApiTests(OperationsHost host) : IClassFixture<Oper
                 var history = await Http.GetFromJsonAsync<JsonElement>("/stats/history");
                 history.GetProperty("intervalSeconds").GetDouble().ShouldBe(10);
                 sample = history.GetProperty("samples").EnumerateArray().LastOrDefault();
-                return sample.ValueKind == JsonValueKind.Object && sample.GetProperty("deadLetters").ValueKind == JsonValueKind.Number;
+                return sample.ValueKind == JsonValueKind.Object && sample.GetProperty("deadLetters").ValueKind == JsonValueKind.Number
+                    && sample.GetProperty("queueDepth") is { ValueKind: JsonValueKind.Number } depth && depth.GetInt64() == 0;
             },
             "the archive is looked at");
         sample.GetProperty("deadLetters").GetInt64().ShouldBeGreaterThan(0);
-        sample.GetProperty("queueDepth").GetInt64().ShouldBe(0);
         var at = Uri.EscapeDataString(sample.GetProperty("at").GetString()!);
         (await Http.GetFromJsonAsync<JsonElement>($"/stats/history?after={at}")).GetProperty("samples").EnumerateArray()
             .ShouldAllBe(later => later.GetProperty("at").GetDateTimeOffset() > sample.GetProperty("at").GetDateTimeOffset());

@@ -17,13 +17,18 @@ public sealed class StatsTests
         await RawQueue.PublishDeadAsync(SharedServers.RabbitMq, worker.UseServers(), "one"u8.ToArray(), "two"u8.ToArray());
         await worker.StartAsync();
 
+        // A broker that is busy for a quarter of a second says that a quorum queue has none.
         JsonElement stats = default;
         await Deployment.UntilAsync(
-            async () => (stats = await worker.Http.GetFromJsonAsync<JsonElement>("/stats")).GetProperty("queueDepth").ValueKind == JsonValueKind.Number, "the queues are counted");
+            async () => IsTwo((stats = await worker.Http.GetFromJsonAsync<JsonElement>("/stats")).GetProperty("deadCommands")), "the queues are counted");
 
-        stats.GetProperty("deadCommands").GetInt64().ShouldBe(2);
         stats.GetProperty("queueDepth").GetInt64().ShouldBe(0);
         stats.GetProperty("deadLetters").GetInt64().ShouldBe(0);
-        (await worker.Http.GetFromJsonAsync<JsonElement>("/stats/history")).GetProperty("samples").EnumerateArray().Last().GetProperty("deadCommands").GetInt64().ShouldBe(2);
+        await Deployment.UntilAsync(
+            async () => (await worker.Http.GetFromJsonAsync<JsonElement>("/stats/history")).GetProperty("samples").EnumerateArray()
+                .Any(sample => IsTwo(sample.GetProperty("deadCommands"))),
+            "a sample has them, too");
+
+        static bool IsTwo(JsonElement count) => count.ValueKind == JsonValueKind.Number && count.GetInt64() == 2;
     }
 }

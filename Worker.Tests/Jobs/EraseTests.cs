@@ -160,9 +160,11 @@ public sealed class EraseTests : IDisposable
         await using var running = worker;
         await RawQueue.PublishDeadAsync(SharedServers.RabbitMq, _prefix, Encoding.UTF8.GetBytes(Secret));
 
-        var result = await CliProcess.RunAsync("erase", "--executions", "person-7-*", "--url", worker.Http.BaseAddress!.ToString());
-
-        result.ExitCode.ShouldBe(4, result.Error);
+        // A broker that is busy for a quarter of a second says that a quorum queue has none.
+        CliProcess.Result result = null!;
+        await Deployment.UntilAsync(
+            async () => (result = await CliProcess.RunAsync("erase", "--executions", "person-7-*", "--url", worker.Http.BaseAddress!.ToString())).ExitCode == 4,
+            "they are counted");
         result.Output.ShouldStartWith("not-reached\tthe broker's dead commands\t1 messages that were delivered too often. Look at them, and purge the queue if they are meant.\n");
     }
 
@@ -239,8 +241,9 @@ public sealed class EraseTests : IDisposable
             options.RabbitMq = broker.ConnectionString;
             options.Prefix = _prefix;
             options.ShardCount = JobWorker.ShardCount;
-            options.BrokerTimeout = TimeSpan.FromSeconds(2);
-            options.CacheTimeout = TimeSpan.FromSeconds(2);
+            options.BrokerTimeout = TimeSpan.FromSeconds(6);
+            options.CacheTimeout = TimeSpan.FromSeconds(6);
+            options.SaveTimeout = TimeSpan.FromSeconds(30);
             options.DrainTimeout = TimeSpan.FromSeconds(5);
         });
         builder.Services.AddCheckpointSpool(options => options.SpoolPath = Path.Combine(_spool.FullName, "spool.db"));

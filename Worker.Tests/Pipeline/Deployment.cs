@@ -24,6 +24,9 @@ internal sealed class Deployment : IAsyncDisposable
 {
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
+    // No test is about a machine that is busy for some seconds.
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(45);
+
     private readonly List<IHost> _hosts = [];
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("asynccheckpoints-");
     private readonly Dictionary<string, string?> _settings = [];
@@ -37,6 +40,11 @@ internal sealed class Deployment : IAsyncDisposable
         _settings["Checkpoints:ShardCount"] = "16";
         _settings["Worker:DataPath"] = _folder.FullName;
         _settings["Worker:Schema"] = Prefix;
+        foreach (var setting in new[] { "CacheTimeout", "BrokerTimeout", "ReadTimeout", "SaveTimeout" })
+        {
+            _settings[$"Checkpoints:{setting}"] = Timeout.ToString();
+        }
+
         if (!isEmbedded)
         {
             _settings["ConnectionStrings:Redis"] = SharedServers.Redis;
@@ -90,6 +98,7 @@ internal sealed class Deployment : IAsyncDisposable
             options.RabbitMq = _settings["ConnectionStrings:RabbitMq"];
             options.Prefix = Prefix;
             options.ShardCount = 16;
+            options.CacheTimeout = options.BrokerTimeout = options.ReadTimeout = options.SaveTimeout = Timeout;
             configure?.Invoke(options);
         });
         addServices?.Invoke(builder.Services);
@@ -104,14 +113,15 @@ internal sealed class Deployment : IAsyncDisposable
     public static ICheckpointCache CacheOf(IHost host) => host.Services.GetRequiredService<ICheckpointCache>();
 
     /// <summary>Waits for a condition that a signal cannot tell; fails when it does not come true.</summary>
-    public static async Task UntilAsync(Func<Task<bool>> condition, string what)
+    public static async Task UntilAsync(Func<Task<bool>> condition, string what, TimeSpan? patience = null)
     {
+        var limit = patience ?? Patience;
         var watch = Stopwatch.StartNew();
         while (!await condition())
         {
-            if (watch.Elapsed > Patience)
+            if (watch.Elapsed > limit)
             {
-                throw new TimeoutException($"Not within {Patience}: {what}.");
+                throw new TimeoutException($"Not within {limit}: {what}.");
             }
 
             await Task.Delay(20);

@@ -108,12 +108,12 @@ public sealed class PolicyTests
     public async Task SlidingCacheTtl_WhileRead_KeepsTheStreamInTheCache(ArchiveKind archive, bool isEmbedded)
     {
         await using var deployment = new Deployment(archive, isEmbedded);
-        deployment["Checkpoints:CacheTtl"] = "00:00:03";
+        deployment["Checkpoints:CacheTtl"] = "00:00:08";
         deployment["Checkpoints:SlidingCacheTtl"] = "true";
         var worker = await deployment.StartWorkerAsync();
         var client = await deployment.CreateClientAsync(options =>
         {
-            options.CacheTtl = TimeSpan.FromSeconds(3);
+            options.CacheTtl = TimeSpan.FromSeconds(8);
             options.SlidingCacheTtl = true;
         });
         var read = await client.SaveAsync(At("read"), Persisted);

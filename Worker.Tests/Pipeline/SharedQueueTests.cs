@@ -67,7 +67,7 @@ public sealed class SharedQueueTests
         saved.ShouldAllBe(result => result.Reached == Durability.Queued);
 
         var workers = await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => deployment.StartWorkerAsync()));
-        await Deployment.UntilAsync(() => Task.FromResult(events.Count >= executions * perExecution), "every event is delivered");
+        await Deployment.UntilAsync(() => Task.FromResult(events.Count >= executions * perExecution), "every event is delivered", TimeSpan.FromMinutes(5));
         events.Count.ShouldBe(executions * perExecution);
         foreach (var stream in saved.GroupBy(result => result.Key.ExecutionId))
         {

@@ -8,7 +8,7 @@ namespace AsyncCheckpoints.Tests.Servers;
 /// </summary>
 internal sealed class ServerSet : IAsyncDisposable
 {
-    private static readonly TimeSpan CommandTimeout = TimeSpan.FromSeconds(120);
+    private static readonly TimeSpan CommandTimeout = TimeSpan.FromSeconds(240);
 
     private readonly string _directory;
     private readonly ServerSettings _settings;

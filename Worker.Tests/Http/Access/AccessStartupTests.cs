@@ -58,7 +58,7 @@ public sealed class AccessStartupTests
         http.DefaultRequestHeaders.Authorization = new("Bearer", key.GetProperty("key").GetString());
         (await http.PutAsync("/executions/e/checkpoints/a", new StringContent("x"))).StatusCode.ShouldBe(HttpStatusCode.Created);
         (await http.GetAsync("/audit")).StatusCode.ShouldBe(HttpStatusCode.Forbidden);
-        worker.Lines.ShouldContain(text => text.Contains("without TLS", StringComparison.Ordinal));
+        await worker.WaitForLineAsync(text => text.Contains("without TLS", StringComparison.Ordinal), Deployment.Patience);
     }
 
     [Fact]
