@@ -1,6 +1,7 @@
 using System.Net;
 using AsyncCheckpoints.Tests.Http.Access;
 using AsyncCheckpoints.Worker.Http.Access;
+using Deque.AxeCore.Playwright;
 using Microsoft.Playwright;
 using Shouldly;
 using Xunit;
@@ -81,7 +82,8 @@ public sealed partial class DashboardTests
     [InlineData(380, ColorScheme.Light)]
     [InlineData(380, ColorScheme.Dark)]
     [InlineData(1600, ColorScheme.Light)]
-    public Task Pages_OfAnyWidth_NeedNoSidewaysScrolling(int width, ColorScheme colors) => _host.LookAsync(
+    [InlineData(1600, ColorScheme.Dark)]
+    public Task Pages_OfAnyWidthAndTheme_NeedNoSidewaysScrollingAndHaveNoBarriers(int width, ColorScheme colors) => _host.LookAsync(
         "/",
         async page =>
         {
@@ -96,6 +98,8 @@ public sealed partial class DashboardTests
                 }
 
                 (await OverflowAsync(page)).ShouldBe(0, $"{path} at {width}");
+                var barriers = (await page.RunAxe()).Violations.SelectMany(rule => rule.Nodes.Select(node => $"{path}: {rule.Help}: {node.Html}"));
+                string.Join('\n', barriers).ShouldBeEmpty();
             }
         },
         width,
