@@ -70,6 +70,22 @@ public sealed class PostgresArchiveTests : ArchiveConformanceTests
         (await IdsAsync(sut, All("large"))).ShouldBe("");
     }
 
+    /// <summary>Twice a batch's default size, of a server whose settings are its defaults; also beside deletions.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task CommitAsync_LargeBatch_TakesNoTemporaryFile(bool hasDeletion)
+    {
+        await ExecuteAsync($"ALTER DATABASE {new NpgsqlConnectionStringBuilder(_connectionString).Database} SET temp_file_limit = 0");
+        var sut = await CreateSut();
+        var state = new byte[128 * 1024];
+        var saves = Enumerable.Range(1, 128).Select(i => Make("e", $"{i:D3}", i) with { State = state }).ToArray();
+
+        await sut.CommitAsync(Batch(Command(NextCommand(), saves), new ArchiveCommand(NextCommand(), [], hasDeletion ? [new Tombstone("e", "", "128", 128, false)] : [])), default);
+
+        (await IdsAsync(sut, All("e"))).ShouldEndWith("002,001");
+    }
+
     private protected override ICheckpointArchive Create(string prefix = "", TimeProvider? time = null) =>
         new PostgresArchive(new() { ConnectionString = _connectionString, TablePrefix = prefix });
 

@@ -6,6 +6,9 @@ internal sealed partial class PostgresSql(string tables)
 {
     private readonly Dictionary<(bool AllNamespaces, bool OldestFirst, bool IncludeState), string> _find = Find(tables);
 
+    // To the end of the transaction.
+    private const string RoomForBatch = "set_config('work_mem', '64MB', true)";
+
     public const string Ping = "/* archive.ping */ SELECT 1";
 
     public const string Isolation = "/* archive.isolation */ SELECT current_setting('default_transaction_isolation')";
@@ -19,17 +22,18 @@ internal sealed partial class PostgresSql(string tables)
     /// <summary>
     /// Locks the buckets of the batch's executions: $1 buckets ascending, $2 which of them exclusively. Held to the end of
     /// the transaction and taken before the next statement's snapshot, so that a save sees every tombstone that was
-    /// committed, and a deletion every save.
+    /// committed, and a deletion every save. With the default work_mem, unnest would write batches above 4 MB to a temporary
+    /// file and read them again.
     /// </summary>
-    public string LockShared { get; } = """
+    public string LockShared { get; } = $"""
         /* checkpoint.lock_shared */
-        SELECT pg_advisory_xact_lock_shared(b.bucket) FROM unnest($1::bigint[]) AS b (bucket)
+        SELECT pg_advisory_xact_lock_shared(b.bucket) FROM {RoomForBatch}, unnest($1::bigint[]) AS b (bucket)
         """;
 
-    public string LockMixed { get; } = """
+    public string LockMixed { get; } = $"""
         /* checkpoint.lock_mixed */
         SELECT CASE WHEN b.exclusive THEN pg_advisory_xact_lock(b.bucket)::text ELSE pg_advisory_xact_lock_shared(b.bucket)::text END
-        FROM unnest($1::bigint[], $2::boolean[]) AS b (bucket, exclusive)
+        FROM {RoomForBatch}, unnest($1::bigint[], $2::boolean[]) AS b (bucket, exclusive)
         """;
 
     /// <summary>$1 id of the probe.</summary>
