@@ -11,8 +11,8 @@ namespace AsyncCheckpoints.Messaging;
 internal static class RabbitMqTopology
 {
     /// <summary>
-    /// How often the broker delivers a message before it gives it up. Deliveries count when a worker dies with the message
-    /// in hand, not when the archive is away.
+    /// How often the broker delivers a message before it gives it up. It counts what comes back: when a worker dies or loses
+    /// its connection with the message in hand, and once for an archive that is away, however long.
     /// </summary>
     public const int DeliveryLimit = 200;
 

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using AsyncCheckpoints.Saving;
 using StackExchange.Redis;
 
@@ -12,6 +13,9 @@ internal sealed class RedisConnection : IAsyncDisposable
     // In the library's 4 KiB only a few saves share a system call. As of 2.x it finds the size by itself, and ignores this.
     private const string WriteBuffer = "writeBuffer=65536,";
 
+    // So many timeouts long nothing has been answered, over a connection that counts as established.
+    private const int SilentTimeouts = 4;
+
     private readonly ConfigurationOptions _options;
     private readonly TimeSpan _timeout;
     private readonly SharedTimeout _deadline;
@@ -20,6 +24,7 @@ internal sealed class RedisConnection : IAsyncDisposable
     private Task<ConnectionMultiplexer>? _connecting;
     private volatile bool _isPrepared;
     private volatile IDatabase? _database;
+    private long _silentSince;
     private int _interruptions;
     private bool _disposed;
 
@@ -58,10 +63,11 @@ internal sealed class RedisConnection : IAsyncDisposable
     /// <param name="cancellationToken">Stops waiting.</param>
     public async Task<RedisResult> RunAsync(RedisScript script, RedisKey[] keys, RedisValue[] values, CancellationToken cancellationToken)
     {
+        IDatabase? db = null;
         try
         {
             cancellationToken.ThrowIfCancellationRequested();
-            var db = _database ?? await ConnectAsync(cancellationToken);
+            db = _database ?? await ConnectAsync(cancellationToken);
             if (!_isPrepared)
             {
                 Prepare(db.Multiplexer);
@@ -69,7 +75,7 @@ internal sealed class RedisConnection : IAsyncDisposable
 
             try
             {
-                return await BoundAsync(db.ScriptEvaluateAsync(script.Hash, keys, values), cancellationToken);
+                return Answered(await BoundAsync(db.ScriptEvaluateAsync(script.Hash, keys, values), cancellationToken));
             }
             catch (RedisServerException e) when (RedisErrors.IsUnknownScript(e))
             {
@@ -77,11 +83,12 @@ internal sealed class RedisConnection : IAsyncDisposable
                 var arguments = new List<object>(keys.Length + values.Length + 2) { script.Text, keys.Length };
                 arguments.AddRange(keys.Cast<object>());
                 arguments.AddRange(values.Cast<object>());
-                return await BoundAsync(db.ExecuteAsync("EVAL", arguments), cancellationToken);
+                return Answered(await BoundAsync(db.ExecuteAsync("EVAL", arguments), cancellationToken));
             }
         }
         catch (Exception e) when (RedisErrors.Translate(e, cancellationToken) is { } translated)
         {
+            Failed(db?.Multiplexer, e);
             throw translated;
         }
     }
@@ -92,14 +99,16 @@ internal sealed class RedisConnection : IAsyncDisposable
     /// <param name="cancellationToken">Stops waiting.</param>
     public async Task<T> CallAsync<T>(Func<IDatabase, Task<T>> call, CancellationToken cancellationToken)
     {
+        IDatabase? db = null;
         try
         {
             cancellationToken.ThrowIfCancellationRequested();
-            var db = _database ?? await ConnectAsync(cancellationToken);
-            return await BoundAsync(call(db), cancellationToken);
+            db = _database ?? await ConnectAsync(cancellationToken);
+            return Answered(await BoundAsync(call(db), cancellationToken));
         }
         catch (Exception e) when (RedisErrors.Translate(e, cancellationToken) is { } translated)
         {
+            Failed(db?.Multiplexer, e);
             throw translated;
         }
     }
@@ -115,11 +124,14 @@ internal sealed class RedisConnection : IAsyncDisposable
             _database = null;
         }
 
-        if (made is null)
+        if (made is not null)
         {
-            return;
+            await CloseAsync(made);
         }
+    }
 
+    private async Task CloseAsync(Task<ConnectionMultiplexer> made)
+    {
         try
         {
             await (await made.WaitAsync(_timeout)).CloseAsync(allowCommandsToComplete: false).WaitAsync(_timeout);
@@ -127,6 +139,66 @@ internal sealed class RedisConnection : IAsyncDisposable
         catch (Exception e) when (RedisErrors.Translate(e, default) is not null)
         {
             // Nothing to close in an orderly way.
+        }
+    }
+
+    private T Answered<T>(T answer)
+    {
+        if (Volatile.Read(ref _silentSince) != 0)
+        {
+            Volatile.Write(ref _silentSince, 0);
+        }
+
+        return answer;
+    }
+
+    /// <summary>
+    /// A server that is gone without a word leaves a connection that the library, and for a quarter of an hour the operating
+    /// system, takes for a good one: another takes its place. What Redis still gets over the old one is past its deadline.
+    /// </summary>
+    private void Failed(ConnectionMultiplexer? multiplexer, Exception exception)
+    {
+        if (exception is RedisServerException)
+        {
+            Volatile.Write(ref _silentSince, 0);
+        }
+
+        if (multiplexer is null || exception is not (TimeoutException or OperationCanceledException))
+        {
+            return;
+        }
+
+        Task<ConnectionMultiplexer> silent;
+        lock (_gate)
+        {
+            if (_disposed || _connecting is null || _database?.Multiplexer != multiplexer || !multiplexer.IsConnected)
+            {
+                return;
+            }
+
+            var now = Stopwatch.GetTimestamp();
+            if (_silentSince == 0)
+            {
+                _silentSince = now;
+            }
+
+            if (Stopwatch.GetElapsedTime(_silentSince, now) < _timeout * (SilentTimeouts - 1))
+            {
+                return;
+            }
+
+            silent = _connecting;
+            (_connecting, _database, _silentSince) = (null, null, 0);
+            Interrupted();
+        }
+
+        _ = CloseLaterAsync();
+
+        async Task CloseLaterAsync()
+        {
+            // Who has just taken it still makes a call over it.
+            await Task.Delay(_timeout);
+            await CloseAsync(silent);
         }
     }
 
@@ -176,7 +248,10 @@ internal sealed class RedisConnection : IAsyncDisposable
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
-            _database = made;
+            if (_connecting == attempt)
+            {
+                _database = made;
+            }
         }
 
         return made;
@@ -195,11 +270,11 @@ internal sealed class RedisConnection : IAsyncDisposable
         multiplexer.ConfigurationChanged += (_, _) => Interrupted();
         multiplexer.HashSlotMoved += (_, _) => Interrupted();
         return multiplexer;
+    }
 
-        void Interrupted()
-        {
-            _isPrepared = false;
-            Interlocked.Increment(ref _interruptions);
-        }
+    private void Interrupted()
+    {
+        _isPrepared = false;
+        Interlocked.Increment(ref _interruptions);
     }
 }

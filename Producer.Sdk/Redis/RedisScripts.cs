@@ -137,7 +137,7 @@ internal static partial class RedisScripts
         if ARGV[2] == '' then
           local all = redis.call('HGETALL', KEYS[1])
           for i = 1, #all, 2 do
-            if tonumber(all[i + 1]) < tonumber(ARGV[3]) - 2592000000000 then redis.call('HDEL', KEYS[1], all[i]) end
+            if tonumber(all[i + 1]) < tonumber(ARGV[3]) - 172800000000 then redis.call('HDEL', KEYS[1], all[i]) end
           end
         end
         redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using AsyncCheckpoints.Caching;
 using AsyncCheckpoints.Contracts;
 using AsyncCheckpoints.Redis;
+using AsyncCheckpoints.Tests.Servers;
 using Shouldly;
 using StackExchange.Redis;
 using Xunit;
@@ -61,6 +62,24 @@ public sealed class RedisOutageTests
 
         await server.RunAsync("resume");
         await RecoversAsync(sut);
+    }
+
+    /// <summary>As when its machine loses power: no reset, no end, and the operating system tries for a quarter of an hour.</summary>
+    [Fact]
+    public async Task Calls_ServerGoneWithoutAWord_GoOverAnotherConnection()
+    {
+        await using var proxy = TcpProxy.Start(RedisServer.Shared);
+        await using var sut = new RedisCheckpointCache(proxy.ConnectionString, $"t{Guid.NewGuid():N}", 4, TimeSpan.FromSeconds(1));
+        await RecoversAsync(sut);
+        var (interruptions, accepted) = (sut.Interruptions, proxy.Accepted);
+
+        proxy.Forsake();
+        await ShouldBeUnavailableAsync(() => SaveAsync(sut, "1"));
+        await RecoversAsync(sut);
+
+        sut.Interruptions.ShouldBeGreaterThan(interruptions);
+        proxy.Accepted.ShouldBeGreaterThan(accepted);
+        (await sut.LoadLatestAsync("e", "", default)).Status.ShouldBe(CacheReadStatus.Found);
     }
 
     [Fact]
@@ -132,7 +151,7 @@ public sealed class RedisOutageTests
                 await SaveAsync(sut, "recovered");
                 return;
             }
-            catch (CheckpointUnavailableException) when (watch.Elapsed < TimeSpan.FromSeconds(30))
+            catch (CheckpointUnavailableException) when (watch.Elapsed < TimeSpan.FromSeconds(60))
             {
                 await Task.Delay(50);
             }

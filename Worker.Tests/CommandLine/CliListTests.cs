@@ -1,4 +1,3 @@
-using System.Text.RegularExpressions;
 using AsyncCheckpoints.Tests.Jobs;
 using AsyncCheckpoints.Worker.Storage;
 using Shouldly;
@@ -36,10 +35,10 @@ public sealed class CliListHost : IAsyncLifetime
 }
 
 /// <summary>What lists print, to the letter.</summary>
-public sealed partial class CliListTests(CliListHost host) : IClassFixture<CliListHost>
+public sealed class CliListTests(CliListHost host) : IClassFixture<CliListHost>
 {
     [Fact]
-    public async Task DeadLetters_Plain_IsColumnsWithTabs() => Masked(await RunAsync("dead-letters", "list")).ShouldBe(
+    public async Task DeadLetters_Plain_IsColumnsWithTabs() => CliText.Masked(await RunAsync("dead-letters", "list")).ShouldBe(
         """
         2	<time>	run-42	300	Größe�<17 MiB>
         1	<time>	-	4	Not a message.
@@ -47,7 +46,7 @@ public sealed partial class CliListTests(CliListHost host) : IClassFixture<CliLi
         """);
 
     [Fact]
-    public async Task DeadLetters_Json_IsOneObjectALine() => Masked(await RunAsync("dead-letters", "list", "--json")).ShouldBe(
+    public async Task DeadLetters_Json_IsOneObjectALine() => CliText.Masked(await RunAsync("dead-letters", "list", "--json")).ShouldBe(
         """
         {"id":2,"letterId":"letter-2","reason":"Größe\t<17 MiB>","contentType":"application/x-protobuf","executionId":"run-42","bodyBytes":300,"createdAt":"<time>"}
         {"id":1,"letterId":"letter-1","reason":"Not a message.","contentType":"text/plain","executionId":null,"bodyBytes":4,"createdAt":"<time>"}
@@ -60,14 +59,14 @@ public sealed partial class CliListTests(CliListHost host) : IClassFixture<CliLi
     [Theory]
     [InlineData]
     [InlineData("--json")]
-    public async Task DeadLetter_Shown_IsJsonWithItsBody(params string[] options) => Masked(await RunAsync(["dead-letters", "show", "1", .. options])).ShouldBe(
+    public async Task DeadLetter_Shown_IsJsonWithItsBody(params string[] options) => CliText.Masked(await RunAsync(["dead-letters", "show", "1", .. options])).ShouldBe(
         """
         {"id":1,"letterId":"letter-1","reason":"Not a message.","contentType":"text/plain","executionId":null,"bodyBytes":4,"createdAt":"<time>","body":"Ym9keQ=="}
 
         """);
 
     [Fact]
-    public async Task Jobs_Plain_IsColumnsWithTabs() => Masked(await RunAsync("jobs", "list")).ShouldBe(
+    public async Task Jobs_Plain_IsColumnsWithTabs() => CliText.Masked(await RunAsync("jobs", "list")).ShouldBe(
         """
         <id>	export	available	0/-	findings=0	-	-
         <id>	backfill	discarded	0/-	findings=0	-	There is no file 'none.jsonl' in the folder of jobs.
@@ -76,7 +75,7 @@ public sealed partial class CliListTests(CliListHost host) : IClassFixture<CliLi
         """);
 
     [Fact]
-    public async Task Jobs_Json_IsOneObjectALine() => Masked(await RunAsync("jobs", "list", "--json")).ShouldBe(
+    public async Task Jobs_Json_IsOneObjectALine() => CliText.Masked(await RunAsync("jobs", "list", "--json")).ShouldBe(
         """
         {"id":"<id>","kind":"export","state":"available","arguments":{"path":"all.jsonl"},"priority":0,"itemsPerSecond":7,"attempts":0,"maxAttempts":20,"done":0,"total":null,"rate":<n>,"etaSeconds":null,"counts":{},"findings":0,"error":null,"cancelRequested":false,"createdAt":"<time>","scheduledAt":"<time>","startedAt":null,"updatedAt":"<time>","finishedAt":null}
         {"id":"<id>","kind":"backfill","state":"discarded","arguments":{"source":"file","path":"none.jsonl"},"priority":0,"itemsPerSecond":null,"attempts":1,"maxAttempts":20,"done":0,"total":null,"rate":<n>,"etaSeconds":null,"counts":{},"findings":0,"error":"There is no file 'none.jsonl' in the folder of jobs.","cancelRequested":false,"createdAt":"<time>","scheduledAt":"<time>","startedAt":"<time>","updatedAt":"<time>","finishedAt":"<time>"}
@@ -87,21 +86,10 @@ public sealed partial class CliListTests(CliListHost host) : IClassFixture<CliLi
     [Fact]
     public async Task Jobs_StateAndLimit_ChooseAmongThem()
     {
-        Masked(await RunAsync("jobs", "list", "--state", "completed")).ShouldBe("<id>\tverify\tcompleted\t100/100\tfindings=0\tchecked=100 compared=0\t-\n");
+        CliText.Masked(await RunAsync("jobs", "list", "--state", "completed")).ShouldBe("<id>\tverify\tcompleted\t100/100\tfindings=0\tchecked=100 compared=0\t-\n");
         (await RunAsync("jobs", "list", "--state", "running", "--json")).ShouldBe("");
-        Masked(await RunAsync("jobs", "list", "--limit", "1")).ShouldBe("<id>\texport\tavailable\t0/-\tfindings=0\t-\t-\n");
+        CliText.Masked(await RunAsync("jobs", "list", "--limit", "1")).ShouldBe("<id>\texport\tavailable\t0/-\tfindings=0\t-\t-\n");
     }
-
-    [GeneratedRegex("[0-9a-f]{32}")]
-    private static partial Regex Id();
-
-    [GeneratedRegex(@"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?\+00:00")]
-    private static partial Regex Time();
-
-    [GeneratedRegex("(?<=\"rate\":)[0-9.]+")]
-    private static partial Regex Rate();
-
-    private static string Masked(string text) => Rate().Replace(Time().Replace(Id().Replace(text, "<id>"), "<time>"), "<n>");
 
     private async Task<string> RunAsync(params string[] arguments)
     {

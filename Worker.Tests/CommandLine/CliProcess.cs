@@ -9,6 +9,10 @@ internal static class CliProcess
 {
     public sealed record Result(int ExitCode, string Output, string Error);
 
+    // A shell without job control has what it puts into the background ignore Ctrl-C, and so do all that are started from
+    // there: the program too, which respects what it inherits.
+    private static string[] Interruptible { get; } = IsInterruptIgnored() ? ["env", "--default-signal=INT"] : [];
+
     public static Task<Result> RunAsync(params string[] arguments) => RunAsync(arguments, null);
 
     /// <summary>Runs it on a pseudo-terminal, whose output has both of its outputs.</summary>
@@ -31,6 +35,7 @@ internal static class CliProcess
     /// <param name="input">Its standard input.</param>
     /// <param name="signal">The signal: INT or TERM.</param>
     /// <param name="onError">Told of what it writes to the standard error, while it runs.</param>
+    /// <param name="isInputOpen">Whether its standard input has no end, as that of a terminal.</param>
     /// <param name="interrupt">Sends it the signal.</param>
     public static async Task<Result> RunAsync(
         string[] arguments,
@@ -38,10 +43,11 @@ internal static class CliProcess
         string? input = null,
         string signal = "INT",
         Action<string>? onError = null,
+        bool isInputOpen = false,
         CancellationToken interrupt = default)
     {
         var host = Environment.ProcessPath is { } path && Path.GetFileNameWithoutExtension(path) == "dotnet" ? path : "dotnet";
-        string[] command = [.. ParentDeath.Wrapper, host, Path.Combine(AppContext.BaseDirectory, "AsyncCheckpoints.Worker.dll"), .. arguments];
+        string[] command = [.. ParentDeath.Wrapper, .. Interruptible, host, Path.Combine(AppContext.BaseDirectory, "AsyncCheckpoints.Worker.dll"), .. arguments];
         var start = new ProcessStartInfo(command[0], command[1..])
         {
             RedirectStandardInput = true,
@@ -60,14 +66,28 @@ internal static class CliProcess
 
         using var process = new Process { StartInfo = start };
         await ParentDeath.RunAsync(process.Start);
-        await process.StandardInput.WriteAsync(input);
-        process.StandardInput.Close();
+        await using var standardInput = process.StandardInput;
+        await standardInput.WriteAsync(input);
+        if (!isInputOpen)
+        {
+            standardInput.Close();
+        }
+
         using var interruption = interrupt.Register(() => Process.Start("kill", [$"-{signal}", $"{process.Id}"]));
         using var timeout = new CancellationTokenSource(Pipeline.Deployment.Patience);
         var output = process.StandardOutput.ReadToEndAsync(timeout.Token);
         var error = ReadAsync(process.StandardError, onError, timeout.Token);
         await process.WaitForExitAsync(timeout.Token);
         return new Result(process.ExitCode, await output, await error);
+    }
+
+    private static bool IsInterruptIgnored()
+    {
+        const string ignored = "SigIgn:";
+        const ulong interrupt = 1UL << (2 - 1);
+        return OperatingSystem.IsLinux()
+            && File.ReadLines("/proc/self/status").FirstOrDefault(line => line.StartsWith(ignored, StringComparison.Ordinal)) is { } mask
+            && (Convert.ToUInt64(mask[ignored.Length..].Trim(), 16) & interrupt) != 0;
     }
 
     private static async Task<string> ReadAsync(StreamReader reader, Action<string>? onText, CancellationToken cancellationToken)

@@ -218,7 +218,7 @@ public sealed class CliTests(CliHost host) : IClassFixture<CliHost>
     public async Task Interrupted_Job_IsCancelledToo(string signal, string prefix)
     {
         using var interrupt = new CancellationTokenSource();
-        var running = CliProcess.RunAsync(["verify", "--rate", "1", "--prefix", prefix, "--url", Url], null, null, signal, null, interrupt.Token);
+        var running = CliProcess.RunAsync(["verify", "--rate", "1", "--prefix", prefix, "--url", Url], null, null, signal, interrupt: interrupt.Token);
         string? id = null;
         await Pipeline.Deployment.UntilAsync(
             async () =>

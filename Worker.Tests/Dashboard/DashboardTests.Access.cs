@@ -98,8 +98,7 @@ public sealed partial class DashboardTests
                 }
 
                 (await OverflowAsync(page)).ShouldBe(0, $"{path} at {width}");
-                var barriers = (await page.RunAxe()).Violations.SelectMany(rule => rule.Nodes.Select(node => $"{path}: {rule.Help}: {node.Html}"));
-                string.Join('\n', barriers).ShouldBeEmpty();
+                (await BarriersAsync(page)).ShouldBeEmpty(path);
             }
         },
         width,
@@ -181,6 +180,9 @@ public sealed partial class DashboardTests
         await Expect(page.GetByRole(AriaRole.Status)).ToHaveTextAsync("Started replay.");
         await Expect(page.Locator(".job").Filter(new() { HasText = "replay" })).ToHaveCountAsync(1);
     });
+
+    private static async Task<string> BarriersAsync(IPage page) =>
+        string.Join('\n', (await page.RunAxe()).Violations.SelectMany(rule => rule.Nodes.Select(node => $"{rule.Help}: {node.Html}")));
 
     private static async Task TabToAsync(IPage page, ILocator target, string key = "Tab")
     {

@@ -1,5 +1,4 @@
 using System.Text.RegularExpressions;
-using AsyncCheckpoints.Messaging;
 using AsyncCheckpoints.Tests.Pipeline;
 using AsyncCheckpoints.Worker;
 using Microsoft.AspNetCore.Routing;
@@ -15,6 +14,7 @@ namespace AsyncCheckpoints.Tests.Diagnostics;
 public sealed partial class InfraFilesTests
 {
     private const string ManifestPath = "infra/kubernetes/worker.yaml";
+    private const string AdapterPath = "infra/kubernetes/prometheus-adapter.yaml";
 
     private static KubernetesSchema Schema => new(Read("Worker.Tests/Diagnostics/kubernetes-schema.json"));
 
@@ -92,8 +92,20 @@ public sealed partial class InfraFilesTests
         least.ShouldBe(Number(deployment["spec"]["replicas"]));
         Number(scaler["maxReplicas"]).ShouldBeGreaterThan(least);
         Number(parts["PodDisruptionBudget"]["spec"]["minAvailable"]).ShouldBeInRange(1, least - 1);
-        scaler["metrics"][0]["external"]["metric"]["selector"]["matchLabels"]["queue"].ToString()
-            .ShouldBe(new QueueNames(new CheckpointOptions().Prefix).Commands);
+    }
+
+    /// <summary>Every worker reports the same figure, and the scaler adds up what it gets: so it gets one.</summary>
+    [Fact]
+    public void Kubernetes_ScalersMetric_IsWhatTheAdapterServes()
+    {
+        var name = ScalerMetric();
+        var rule = Items(Documents(AdapterPath).Single().RootNode["rules"]["external"]).ShouldHaveSingleItem();
+        rule["seriesQuery"].ToString().ShouldBe(name + "{namespace!=\"\"}");
+        rule["resources"]["overrides"]["namespace"]["resource"].ToString().ShouldBe("namespace");
+        rule["metricsQuery"].ToString()
+            .Replace("<<.Series>>", name, StringComparison.Ordinal)
+            .Replace("<<.LabelMatchers>>", "namespace=\"default\"", StringComparison.Ordinal)
+            .ShouldBe("max(" + name + "{namespace=\"default\"})");
     }
 
     /// <summary>All that comes to the pod goes through the container `edge`.</summary>
@@ -181,6 +193,13 @@ public sealed partial class InfraFilesTests
 
     private static Dictionary<string, YamlNode> Manifest() =>
         Documents(ManifestPath).ToDictionary(document => document.RootNode["kind"].ToString(), document => document.RootNode);
+
+    private static string ScalerMetric()
+    {
+        var metric = Items(Manifest()["HorizontalPodAutoscaler"]["spec"]["metrics"]).ShouldHaveSingleItem();
+        metric["type"].ToString().ShouldBe("External");
+        return metric["external"]["metric"]["name"].ToString();
+    }
 
     private static YamlNode Pod() => Manifest()["Deployment"]["spec"]["template"]["spec"];
 

@@ -39,11 +39,12 @@ public sealed partial class InfraFilesTests
     }
 
     [Fact]
-    public async Task AlertsAndDashboard_EveryMetric_IsOneThatTheWorkerExports()
+    public async Task AlertsDashboardAndScaler_EveryMetric_IsOneThatTheWorkerExports()
     {
-        var named = Metrics().Matches(Read("infra/prometheus-alerts.yml")).Concat(
-            Expressions(JsonDocument.Parse(Read("infra/grafana-dashboard.json")).RootElement).SelectMany(expression => Metrics().Matches(expression)))
-            .Select(match => match.Value).ToHashSet();
+        var named = Metrics().Matches(Read("infra/prometheus-alerts.yml"))
+            .Concat(Expressions(JsonDocument.Parse(Read("infra/grafana-dashboard.json")).RootElement).SelectMany(expression => Metrics().Matches(expression)))
+            .Concat(Metrics().Matches(Read(AdapterPath)))
+            .Select(match => match.Value).Append(ScalerMetric()).ToHashSet();
         named.Count.ShouldBeGreaterThan(15);
 
         await using var deployment = new Deployment(ArchiveKind.Sqlite);
@@ -61,7 +62,7 @@ public sealed partial class InfraFilesTests
     {
         var runbook = Read("docs/OPERATIONS.md");
         var rules = Alerts();
-        rules.Count.ShouldBe(11);
+        rules.Count.ShouldBe(12);
         foreach (var rule in rules)
         {
             var name = rule["alert"].ToString();

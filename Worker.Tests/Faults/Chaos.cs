@@ -21,9 +21,9 @@ internal sealed class Chaos : IAsyncDisposable
         _lab = lab;
         _faults =
         [
-            ("kill a worker", () => ReplaceWorkerAsync(worker => worker.Kill())),
-            ("kill a worker", () => ReplaceWorkerAsync(worker => worker.Kill())),
-            ("terminate a worker", () => ReplaceWorkerAsync(worker => worker.Terminate())),
+            ("kill a worker", () => ReplaceWorkerAsync(isKilled: true)),
+            ("kill a worker", () => ReplaceWorkerAsync(isKilled: true)),
+            ("terminate a worker", () => ReplaceWorkerAsync(isKilled: false)),
             ("stop a worker for a while", StopWorkerAsync),
             ("kill the application", () => ReplaceApplicationAsync(isKilled: true)),
             ("terminate the application", () => ReplaceApplicationAsync(isKilled: false)),
@@ -80,6 +80,7 @@ internal sealed class Chaos : IAsyncDisposable
         while (TimeProvider.System.GetElapsedTime(started) < duration)
         {
             await WaitAsync(500, 4000);
+            await RestartEndedAsync();
             var (name, inject) = _faults[_lab.Random.Next(_faults.Count)];
             _lab.Timeline.Note($"fault {++injected}: {name}");
             await inject();
@@ -91,6 +92,7 @@ internal sealed class Chaos : IAsyncDisposable
     private async Task<Verdict> FinishAsync()
     {
         await WaitAsync(2000, 2001);
+        await RestartEndedAsync();
         await EndApplicationAsync(isKilled: false);
         return await _lab.InspectAsync(await _lab.StartClientAsync());
     }
@@ -137,11 +139,31 @@ internal sealed class Chaos : IAsyncDisposable
         await StartApplicationAsync();
     }
 
-    private async Task ReplaceWorkerAsync(Action<WorkerProcess> end)
+    private async Task ReplaceWorkerAsync(bool isKilled)
     {
         var index = _lab.Random.Next(_workers.Length);
-        end(_workers[index]);
-        await _workers[index].WaitForExitAsync(FaultLab.Patience);
+        if (!isKilled)
+        {
+            await _lab.EndAsync(_workers[index]);
+        }
+
+        await ReplaceAsync(index);
+    }
+
+    /// <summary>What a supervisor does. Whether the worker had a reason to end is for the audit.</summary>
+    private async Task RestartEndedAsync()
+    {
+        for (var index = 0; index < _workers.Length; index++)
+        {
+            if (_workers[index].HasExited)
+            {
+                await ReplaceAsync(index);
+            }
+        }
+    }
+
+    private async Task ReplaceAsync(int index)
+    {
         await _lab.KillAsync(_workers[index]);
         _workers[index] = await _lab.StartWorkerAsync(wait: false);
     }

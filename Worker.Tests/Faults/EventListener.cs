@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using AsyncCheckpoints.Contracts;
 using AsyncCheckpoints.Messaging;
 using MassTransit;
@@ -11,7 +10,6 @@ internal sealed class EventListener : IAsyncDisposable
 {
     private readonly IBusControl _bus;
     private readonly EndpointKeeper _keeper = new(TimeProvider.System, NullLogger<EndpointKeeper>.Instance);
-    private readonly ConcurrentDictionary<(CheckpointKey Key, long Sequence), ConcurrentDictionary<string, int>> _persisted = new();
 
     private EventListener(string rabbitMq, string prefix)
     {
@@ -30,6 +28,8 @@ internal sealed class EventListener : IAsyncDisposable
         });
     }
 
+    public EventJournal Journal { get; } = new();
+
     public static async Task<EventListener> StartAsync(string rabbitMq, string prefix)
     {
         var listener = new EventListener(rabbitMq, prefix);
@@ -37,15 +37,6 @@ internal sealed class EventListener : IAsyncDisposable
         await listener._keeper.StartAsync(CancellationToken.None);
         return listener;
     }
-
-    /// <summary>Whether a checkpoint has been announced.</summary>
-    public bool Knows(CheckpointKey key, long sequence) => _persisted.ContainsKey((key, sequence));
-
-    /// <summary>Checkpoints announced under more than one event id, and event ids used for more than one.</summary>
-    public IEnumerable<string> Unstable() =>
-        _persisted.Where(item => item.Value.Count > 1).Select(item => $"{item.Key} has the event ids {string.Join(", ", item.Value.Keys)}")
-            .Concat(_persisted.SelectMany(item => item.Value.Keys).GroupBy(id => id).Where(group => group.Count() > 1)
-                .Select(group => $"{group.Key} stands for {group.Count()} checkpoints"));
 
     public async ValueTask DisposeAsync()
     {
@@ -56,12 +47,7 @@ internal sealed class EventListener : IAsyncDisposable
 
     private Task HandleAsync(ConsumeContext<CheckpointEvents> context)
     {
-        foreach (var item in context.Message.Persisted)
-        {
-            _persisted.GetOrAdd((new CheckpointKey(item.ExecutionId, item.Namespace, item.Id), item.Sequence), _ => new())
-                .AddOrUpdate(item.EventId, 1, (_, count) => count + 1);
-        }
-
+        Journal.Add(context.Message);
         return Task.CompletedTask;
     }
 }

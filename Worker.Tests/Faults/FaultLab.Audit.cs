@@ -36,7 +36,7 @@ internal sealed partial class FaultLab
 
         await auditor.AuditCacheAsync(CacheOf(client), rows);
         await auditor.AuditClientAsync(ClientOf(client), rows);
-        await AuditEventsAsync(rows.Values.SelectMany(list => list).ToList(), verdict);
+        await AuditEventsAsync(rows, verdict);
 
         await AuditQueueAsync(verdict);
         Timeline.Note(verdict.ToString());
@@ -59,18 +59,18 @@ internal sealed partial class FaultLab
         verdict.IsClean.ShouldBeTrue(verdict.ToString());
     }
 
-    /// <summary>What workers held without an acknowledgement is back on the queue once they are gone.</summary>
+    /// <summary>
+    /// What workers held without an acknowledgement is back on the queue once they are gone. None may be gone before, unless the
+    /// test ended it.
+    /// </summary>
     private async Task AuditQueueAsync(Verdict verdict)
     {
-        foreach (var worker in _workers.Where(worker => !worker.HasExited))
+        foreach (var worker in _workers)
         {
-            worker.Terminate();
-            var code = await worker.WaitForExitAsync(Patience);
-            if (code != 0)
-            {
-                verdict.Add($"Worker {worker.Id} ended with {code}");
-            }
+            await EndAsync(worker);
         }
+
+        _endings.ForEach(verdict.Add);
 
         if (await CountMessagesAsync() is var left and > 0)
         {
@@ -136,18 +136,25 @@ internal sealed partial class FaultLab
 
     private static string WorkloadOf(Operation operation) => operation.Owner.Split('.')[0];
 
-    private async Task AuditEventsAsync(List<Checkpoint> rows, Verdict verdict)
+    private async Task AuditEventsAsync(Dictionary<string, List<Checkpoint>> rows, Verdict verdict)
     {
+        var all = rows.Values.SelectMany(list => list).ToList();
         try
         {
             await UntilAsync(
-                () => Task.FromResult(rows.TrueForAll(row => Events.Knows(row.Key, row.Sequence))), "every event has come");
+                () => Task.FromResult(all.TrueForAll(row => Events.Knows(row.Key, row.Sequence)) && Events.Vanished(rows).Count == 0),
+                "every event has come");
         }
         catch (TimeoutException)
         {
-            foreach (var row in rows.Where(row => !Events.Knows(row.Key, row.Sequence)))
+            foreach (var row in all.Where(row => !Events.Knows(row.Key, row.Sequence)))
             {
                 verdict.Add($"No event for {row.Key} at {row.Sequence}");
+            }
+
+            foreach (var vanished in Events.Vanished(rows))
+            {
+                verdict.Add($"No event for the deletion of {vanished}");
             }
         }
 

@@ -1,7 +1,5 @@
 using System.Diagnostics;
-using System.Globalization;
 using AsyncCheckpoints.Caching;
-using AsyncCheckpoints.Tests.Faults.Failpoints;
 using AsyncCheckpoints.Tests.Servers;
 using AsyncCheckpoints.Worker.Storage;
 using AsyncCheckpoints.Worker.Storage.Postgres;
@@ -25,9 +23,9 @@ internal sealed partial class FaultLab : IAsyncDisposable
     // The clients' SaveTimeout is 4 s; the rest is for a machine that is busy.
     private static readonly TimeSpan SlowestCall = TimeSpan.FromSeconds(12);
 
-    private readonly List<WorkerProcess> _workers = [];
     private readonly List<IHost> _clients = [];
     private readonly Dictionary<string, string?> _settings;
+    private EventListener _listener = null!;
     private bool _isDisposed;
 
     private FaultLab(ServerSet servers, int seed, Timeline timeline)
@@ -82,7 +80,8 @@ internal sealed partial class FaultLab : IAsyncDisposable
     /// <summary>The archive, read beside the workers.</summary>
     public ICheckpointArchive Archive { get; private set; }
 
-    public EventListener Events { get; private set; } = null!;
+    /// <summary>What another program has learnt from the events.</summary>
+    public EventJournal Events => _listener.Journal;
 
     /// <summary>Workloads during which Redis has lost everything: what only it held of theirs is not promised any more.</summary>
     public HashSet<string> AtRisk { get; } = [];
@@ -99,7 +98,7 @@ internal sealed partial class FaultLab : IAsyncDisposable
     public static async Task<FaultLab> StartAsync(ServerSet servers, int seed, Action<string>? echo = null)
     {
         var lab = new FaultLab(servers, seed, new Timeline(echo));
-        lab.Events = await EventListener.StartAsync(servers.RabbitMq, lab.Prefix);
+        lab._listener = await EventListener.StartAsync(servers.RabbitMq, lab.Prefix);
         return lab;
     }
 
@@ -125,42 +124,6 @@ internal sealed partial class FaultLab : IAsyncDisposable
         _settings.Remove("ConnectionStrings__Postgres");
         _settings["Worker__DataPath"] = folder;
         Archive = new SqliteArchive(new SqliteArchiveOptions { Path = Path.Combine(folder, "checkpoints.db") }, TimeProvider.System);
-    }
-
-    /// <summary>Starts a worker process.</summary>
-    /// <param name="wait">Whether to wait until it works.</param>
-    /// <param name="program">Another build's.</param>
-    public async Task<WorkerProcess> StartWorkerAsync(bool wait = true, string program = WorkerProcess.FileName)
-    {
-        var worker = await WorkerProcess.StartAsync(_settings, program: program);
-        _workers.Add(worker);
-        Timeline.Note($"worker {worker.Id} starts");
-        if (wait)
-        {
-            await worker.WaitForLineAsync(line => line.StartsWith("Listening on", StringComparison.Ordinal), Patience);
-        }
-
-        return worker;
-    }
-
-    /// <summary>Starts a worker process that kills itself.</summary>
-    /// <param name="step">At which step.</param>
-    /// <param name="occurrence">When it comes to that step for the how-manieth time.</param>
-    public async Task<WorkerProcess> StartWorkerAsync(WorkerStep step, int occurrence)
-    {
-        var worker = await WorkerProcess.StartAsync(
-            _settings, ["worker", $"{step}", occurrence.ToString(CultureInfo.InvariantCulture)], program: Program.FileName);
-        _workers.Add(worker);
-        Timeline.Note($"worker {worker.Id} starts, to die at step {step} no. {occurrence}");
-        return worker;
-    }
-
-    /// <summary>SIGKILL.</summary>
-    public async Task KillAsync(WorkerProcess worker)
-    {
-        _workers.Remove(worker);
-        Timeline.Note($"worker {worker.Id} is killed");
-        await worker.DisposeAsync();
     }
 
     /// <summary>Starts a client behind the proxies.</summary>
@@ -298,7 +261,7 @@ internal sealed partial class FaultLab : IAsyncDisposable
             await worker.DisposeAsync();
         }
 
-        await Events.DisposeAsync();
+        await _listener.DisposeAsync();
         await (Archive as IAsyncDisposable)!.DisposeAsync();
         await Redis.DisposeAsync();
         await RabbitMq.DisposeAsync();

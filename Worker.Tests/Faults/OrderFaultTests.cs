@@ -25,6 +25,10 @@ public sealed class OrderFaultTests(FaultServers servers)
         var checkpoint = new Checkpoint { ExecutionId = "run", Id = "a", State = new byte[] { 1 }, CreatedAt = DateTimeOffset.UnixEpoch };
         var saved = await client.SaveAsync(checkpoint, Persisted);
         await (isClear ? client.ClearAsync("run", Durability.Persisted) : client.DeleteAsync(saved.Key, Durability.Persisted));
+        await FaultLab.UntilAsync(() => Task.FromResult(lab.Events.DeletionOf(saved.Key, saved.Sequence) is not null), "its deletion is announced");
+        var announced = lab.Events.DeletionOf(saved.Key, saved.Sequence)!;
+        announced.Namespace.ShouldBe(isClear ? null : "");
+        announced.Id.ShouldBe(isClear ? null : "a");
 
         await RedeliverAsync(lab, (checkpoint, saved.Sequence), isCached: true);
         await RedeliverAsync(lab, (checkpoint, saved.Sequence), isCached: false);
@@ -34,6 +38,7 @@ public sealed class OrderFaultTests(FaultServers servers)
         (await client.LoadAsync(saved.Key)).ShouldBeNull();
         (await client.LoadLatestAsync("run")).ShouldBeNull();
         (await FindAsync(lab, "run")).ShouldBeEmpty();
+        lab.Events.Unstable().ShouldBeEmpty();
 
         var again = await client.SaveAsync(checkpoint, Persisted);
         (await client.LoadLatestAsync("run"))!.Sequence.ShouldBe(again.Sequence);

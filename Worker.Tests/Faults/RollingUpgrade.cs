@@ -28,7 +28,7 @@ internal static class RollingUpgrade
                 {
                     await lab.StartWorkerAsync();
                     await progress();
-                    await worker.EndAsync(FaultLab.Patience);
+                    await lab.EndAsync(worker);
                     await progress();
                 }
             });

@@ -10,17 +10,14 @@ namespace AsyncCheckpoints.Tests.Faults;
 public sealed class SpoolFaultTests(FaultServers servers)
 {
     /// <summary>A full disk takes nothing from the saves that Redis holds; where it is away too, they are refused in time.</summary>
-    [Fact]
+    [SmallDiskFact]
     public async Task Fill_DiskOfTheSpool_SavesAreHeldByRedisOrRefusedAndItHeals()
     {
         var folder = Directory.CreateTempSubdirectory("asynccheckpoints-spool-");
         try
         {
-            await using var disk = await SmallDisk.TryMountAsync(folder.FullName, "1m");
-            if (disk is not null)
-            {
-                await FaultLab.RunAsync(servers.Set, 3906, lab => FillAsync(lab, disk, Path.Combine(folder.FullName, "spool.db")));
-            }
+            await using var disk = await SmallDisk.MountAsync(folder.FullName, "1m");
+            await FaultLab.RunAsync(servers.Set, 3906, lab => FillAsync(lab, disk, Path.Combine(folder.FullName, "spool.db")));
         }
         finally
         {

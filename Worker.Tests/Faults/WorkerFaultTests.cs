@@ -36,8 +36,7 @@ public sealed class WorkerFaultTests(FaultServers servers)
             {
                 var worker = await lab.StartWorkerAsync();
                 await lab.ProgressAsync(1000);
-                await worker.EndAsync(TimeSpan.FromSeconds(25));
-                lab.Timeline.Note("worker ended");
+                await lab.EndAsync(worker, TimeSpan.FromSeconds(25));
             }
 
             await lab.StartWorkerAsync();

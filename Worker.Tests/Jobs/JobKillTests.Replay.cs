@@ -11,13 +11,16 @@ namespace AsyncCheckpoints.Tests.Jobs;
 
 public abstract partial class JobKillTests
 {
-    [Fact]
-    public async Task Replay_AsEventsKilled_PublishesEach()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Replay_AsEventsKilled_PublishesEach(bool isPostgres)
     {
-        await using var worker = await FilledAsync();
-        await using (var archive = worker.OpenArchive())
+        await using var worker = await FilledAsync(isPostgres);
+        await using (var opened = worker.Open())
         {
             // The events of filling it have the same ids.
+            var archive = opened.Archive;
             var entries = await archive.ClaimOutboxAsync("test", OutboxKind.Events, TimeSpan.FromMinutes(1), 1000, default);
             await archive.MarkDeliveredAsync("test", [.. entries.Select(entry => entry.Id)], default);
         }
@@ -78,10 +81,12 @@ public abstract partial class JobKillTests
         saves.Order().ShouldBe(Enumerable.Range(0, count).Select(i => JobWorker.Make(i).Sequence));
     }
 
-    [Fact]
-    public async Task Replay_ToCacheKilled_RedisHoldsAll()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Replay_ToCacheKilled_RedisHoldsAll(bool isPostgres)
     {
-        await using var worker = await FilledAsync();
+        await using var worker = await FilledAsync(isPostgres);
         worker.UseServers();
         await worker.RunKilledAsync("replay", new { to = "cache" }, count);
         var verified = await worker.RunAsync("verify", new { against = "cache" });

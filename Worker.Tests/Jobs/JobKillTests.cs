@@ -16,10 +16,12 @@ namespace AsyncCheckpoints.Tests.Jobs;
 /// <summary>Every job, its worker killed three times on the way with SIGKILL, finishes as if nothing had been.</summary>
 public abstract partial class JobKillTests(int count, int batchSize)
 {
-    [Fact]
-    public async Task Export_Killed_HasEveryLineOnce()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Export_Killed_HasEveryLineOnce(bool isPostgres)
     {
-        await using var worker = await FilledAsync();
+        await using var worker = await FilledAsync(isPostgres);
         await worker.RunKilledAsync("export", new { path = "all.jsonl.gz" }, count);
         await using var file = new GZipStream(File.OpenRead(Path.Combine(worker.JobFolder, "all.jsonl.gz")), CompressionMode.Decompress);
         using var reader = new StreamReader(file);
@@ -33,12 +35,15 @@ public abstract partial class JobKillTests(int count, int batchSize)
         Directory.GetFiles(worker.JobFolder).Length.ShouldBe(1);
     }
 
-    [Fact]
-    public async Task Retention_Killed_LeavesWhatTheRuleKeeps()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Retention_Killed_LeavesWhatTheRuleKeeps(bool isPostgres)
     {
-        await using var worker = await FilledAsync();
+        await using var worker = await FilledAsync(isPostgres);
         await worker.RunKilledAsync("retention", new { rules = new[] { new { executions = "*", keepLast = 3 } } }, count);
-        await using var archive = worker.OpenArchive();
+        await using var opened = worker.Open();
+        var archive = opened.Archive;
         var left = await JobWorker.ReadAsync(archive);
         var expected = Enumerable.Range(0, count).Select(JobWorker.Make).GroupBy(c => (c.ExecutionId, c.Namespace))
             .SelectMany(stream => stream.OrderByDescending(c => c.Sequence).Take(3)).Select(c => c.Key).ToHashSet();
@@ -51,27 +56,31 @@ public abstract partial class JobKillTests(int count, int batchSize)
         (await JobWorker.ReadAsync(archive)).Count.ShouldBe(expected.Count);
     }
 
-    [Fact]
-    public async Task Erase_Killed_LeavesOnlyOthers()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Erase_Killed_LeavesOnlyOthers(bool isPostgres)
     {
-        await using var worker = await FilledAsync();
+        await using var worker = await FilledAsync(isPostgres);
         var other = JobWorker.Make(0) with { ExecutionId = "other" };
-        await using (var archive = worker.OpenArchive())
+        await using (var opened = worker.Open())
         {
-            await archive.CommitAsync(
+            await opened.Archive.CommitAsync(
                 new ArchiveBatch([new ArchiveCommand(null, [new ArchiveSave(other, SHA256.HashData(other.State.Span), false)], [])], []), default);
         }
 
         await worker.RunKilledAsync("erase", new { executions = "e-*" }, count);
 
-        await using var after = worker.OpenArchive();
-        (await JobWorker.ReadAsync(after)).Keys.ShouldHaveSingleItem().ShouldBe(other.Key);
+        await using var after = worker.Open();
+        (await JobWorker.ReadAsync(after.Archive)).Keys.ShouldHaveSingleItem().ShouldBe(other.Key);
     }
 
-    [Fact]
-    public async Task Verify_Killed_FindsEveryPlantedFaultOnce()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Verify_Killed_FindsEveryPlantedFaultOnce(bool isPostgres)
     {
-        await using var worker = await FilledAsync();
+        await using var worker = await FilledAsync(isPostgres);
         var other = Path.Combine(worker.Folder, "other.db");
         await using (var archive = new SqliteArchive(new() { Path = other }, TimeProvider.System))
         {
@@ -80,9 +89,12 @@ public abstract partial class JobKillTests(int count, int batchSize)
 
         var (gone, bent, swapped, extra) = (JobWorker.Make(10), JobWorker.Make(count / 2), JobWorker.Make(count - 50), JobWorker.Make(count - 1));
         var neighbour = JobWorker.Make(count - 49);
-        await ExecuteAsync(worker.ArchivePath, $"DELETE FROM checkpoints WHERE sequence = {gone.Sequence}");
-        await ExecuteAsync(worker.ArchivePath, $"UPDATE checkpoints SET state = CAST(replace(CAST(state AS TEXT), 'step', 'stop') AS BLOB) WHERE sequence = {bent.Sequence}");
-        await ExecuteAsync(worker.ArchivePath, $"UPDATE checkpoints SET sequence = {swapped.Sequence + neighbour.Sequence} - sequence WHERE sequence IN ({swapped.Sequence}, {neighbour.Sequence})");
+        var state = isPostgres
+            ? "convert_to(replace(convert_from(state, 'UTF8'), 'step', 'stop'), 'UTF8')"
+            : "CAST(replace(CAST(state AS TEXT), 'step', 'stop') AS BLOB)";
+        await worker.ExecuteAsync($"DELETE FROM TABLE WHERE sequence = {gone.Sequence}");
+        await worker.ExecuteAsync($"UPDATE TABLE SET state = {state} WHERE sequence = {bent.Sequence}");
+        await worker.ExecuteAsync($"UPDATE TABLE SET sequence = {swapped.Sequence + neighbour.Sequence} - sequence WHERE sequence IN ({swapped.Sequence}, {neighbour.Sequence})");
         await ExecuteAsync(other, $"DELETE FROM checkpoints WHERE sequence = {extra.Sequence}");
         worker["Jobs__Sources__other__Kind"] = "Sqlite";
         worker["Jobs__Sources__other__Path"] = other;
@@ -100,24 +112,28 @@ public abstract partial class JobKillTests(int count, int batchSize)
         }.Order());
     }
 
-    [Fact]
-    public async Task DeadLetterRetry_Killed_ArchivesEachAndLeavesNone()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task DeadLetterRetry_Killed_ArchivesEachAndLeavesNone(bool isPostgres)
     {
-        await using var worker = await WithLettersAsync();
+        await using var worker = await WithLettersAsync(isPostgres);
         await worker.RunKilledAsync("dead-letter-retry", new { all = true }, count);
-        await using var after = worker.OpenArchive();
-        await ShouldHoldAllAsync(after);
-        (await ((IJobStore)after).GetStatsAsync(default)).DeadLetters.ShouldBe(0);
+        await using var after = worker.Open();
+        await ShouldHoldAllAsync(after.Archive);
+        (await after.Jobs.GetStatsAsync(default)).DeadLetters.ShouldBe(0);
     }
 
-    [Fact]
-    public async Task DeadLetterDiscard_Killed_LeavesNoneAndArchivesNone()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task DeadLetterDiscard_Killed_LeavesNoneAndArchivesNone(bool isPostgres)
     {
-        await using var worker = await WithLettersAsync();
+        await using var worker = await WithLettersAsync(isPostgres);
         await worker.RunKilledAsync("dead-letter-discard", new { all = true }, count);
-        await using var after = worker.OpenArchive();
-        (await JobWorker.ReadAsync(after)).ShouldBeEmpty();
-        (await ((IJobStore)after).GetStatsAsync(default)).DeadLetters.ShouldBe(0);
+        await using var after = worker.Open();
+        (await JobWorker.ReadAsync(after.Archive)).ShouldBeEmpty();
+        (await after.Jobs.GetStatsAsync(default)).DeadLetters.ShouldBe(0);
     }
 
     private static async Task ExecuteAsync(string path, string sql)
@@ -129,22 +145,33 @@ public abstract partial class JobKillTests(int count, int batchSize)
         (await command.ExecuteNonQueryAsync()).ShouldBeGreaterThan(0);
     }
 
-    private async Task<JobWorker> FilledAsync()
+    private async Task<JobWorker> CreateAsync(bool isPostgres)
     {
         var worker = new JobWorker(batchSize);
-        await using var archive = worker.OpenArchive();
-        await JobWorker.FillAsync(archive, count);
+        if (isPostgres)
+        {
+            await worker.UsePostgresAsync();
+        }
+
         return worker;
     }
 
-    private async Task<JobWorker> WithLettersAsync()
+    private async Task<JobWorker> FilledAsync(bool isPostgres = false)
     {
-        var worker = new JobWorker(batchSize);
-        await using var archive = worker.OpenArchive();
-        await archive.MigrateAsync(default);
+        var worker = await CreateAsync(isPostgres);
+        await using var opened = worker.Open();
+        await JobWorker.FillAsync(opened.Archive, count);
+        return worker;
+    }
+
+    private async Task<JobWorker> WithLettersAsync(bool isPostgres)
+    {
+        var worker = await CreateAsync(isPostgres);
+        await using var opened = worker.Open();
+        await opened.Archive.MigrateAsync(default);
         foreach (var part in Enumerable.Range(0, count).Chunk(5000))
         {
-            await archive.CommitAsync(new ArchiveBatch([], [.. part.Select(Letter)]), default);
+            await opened.Archive.CommitAsync(new ArchiveBatch([], [.. part.Select(Letter)]), default);
         }
 
         return worker;

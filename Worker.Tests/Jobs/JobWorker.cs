@@ -1,3 +1,4 @@
+using System.Data.Common;
 using System.Net.Http.Json;
 using System.Security.Cryptography;
 using System.Text;
@@ -6,9 +7,12 @@ using AsyncCheckpoints.Contracts;
 using AsyncCheckpoints.Tests.Faults.Failpoints;
 using AsyncCheckpoints.Tests.Pipeline;
 using AsyncCheckpoints.Tests.Servers;
+using AsyncCheckpoints.Tests.Storage.Postgres;
 using AsyncCheckpoints.Worker.Storage;
+using AsyncCheckpoints.Worker.Storage.Postgres;
 using AsyncCheckpoints.Worker.Storage.Sqlite;
 using Microsoft.Data.Sqlite;
+using Npgsql;
 using Shouldly;
 
 namespace AsyncCheckpoints.Tests.Jobs;
@@ -27,6 +31,7 @@ internal sealed class JobWorker : IAsyncDisposable
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("asynccheckpoints-jobs-");
     private readonly int _batchSize;
+    private string? _database;
     private WorkerProcess? _process;
     private HttpClient? _http;
 
@@ -110,7 +115,38 @@ internal sealed class JobWorker : IAsyncDisposable
         return all;
     }
 
+    /// <summary>An archive beside the worker's own connections to it.</summary>
+    internal sealed class OpenedArchive(ICheckpointArchive archive) : IAsyncDisposable
+    {
+        public ICheckpointArchive Archive => archive;
+
+        public IJobStore Jobs => (IJobStore)archive;
+
+        public ValueTask DisposeAsync() => ((IAsyncDisposable)archive).DisposeAsync();
+    }
+
     public static void ShouldEqual(Checkpoint found, Checkpoint expected) => CheckpointDifference.Of(found, expected).ShouldBeNull($"{expected.Key}");
+
+    /// <summary>Its archive is a PostgreSQL database of its own.</summary>
+    public async Task UsePostgresAsync()
+    {
+        _database = await PostgresDatabase.CreateAsync();
+        this["ConnectionStrings__Postgres"] = _database;
+    }
+
+    /// <summary>Its archive, whichever it is.</summary>
+    public OpenedArchive Open() => new(_database is null ? OpenArchive() : new PostgresArchive(new() { ConnectionString = _database }));
+
+    /// <summary>Changes its archive beside it.</summary>
+    /// <param name="sql">For both kinds of archive; TABLE is the checkpoints.</param>
+    public async Task ExecuteAsync(string sql)
+    {
+        await using DbConnection connection = _database is null ? new SqliteConnection($"Data Source={ArchivePath};Pooling=False") : new NpgsqlConnection(_database);
+        await connection.OpenAsync();
+        await using var command = connection.CreateCommand();
+        command.CommandText = sql.Replace("TABLE", _database is null ? "checkpoints" : "checkpoints.checkpoints", StringComparison.Ordinal);
+        (await command.ExecuteNonQueryAsync()).ShouldBeGreaterThan(0);
+    }
 
     public SqliteArchive OpenArchive(string? path = null) => new(new() { Path = path ?? ArchivePath }, TimeProvider.System);
 

@@ -1,43 +1,76 @@
+using System.ComponentModel;
 using System.Diagnostics;
 
 namespace AsyncCheckpoints.Tests.Servers;
 
-/// <summary>A folder on a disk of its own that is soon full: a tmpfs, which takes root.</summary>
+/// <summary>A folder on a disk of its own that is soon full: a tmpfs. Where one can be mounted, <see cref="SmallDiskFactAttribute"/> has found out.</summary>
 internal sealed class SmallDisk : IAsyncDisposable
 {
+    private static readonly Lazy<bool> Mountable = new(TryMount);
     private readonly string _folder;
 
     private SmallDisk(string folder) => _folder = folder;
 
+    /// <summary>Whether one can be mounted here. It takes root, and in a container that may not be enough: tried once.</summary>
+    public static bool IsMountable => Mountable.Value;
+
     /// <summary>Mounts it.</summary>
     /// <param name="folder">Where.</param>
     /// <param name="size">As mount takes it, such as 3m.</param>
-    /// <returns>The disk; null where it cannot be mounted, which is said on the console: the test cannot be made.</returns>
-    public static async Task<SmallDisk?> TryMountAsync(string folder, string size)
+    /// <exception cref="InvalidOperationException">It cannot be mounted.</exception>
+    public static async Task<SmallDisk> MountAsync(string folder, string size)
     {
-        if (await RunAsync("mount", "-t", "tmpfs", "-o", $"size={size}", "tmpfs", folder) == 0)
-        {
-            return new SmallDisk(folder);
-        }
-
-        Console.WriteLine("A tmpfs cannot be mounted here (it takes root): nothing was tested with a full disk.");
-        return null;
+        await RunAsync("mount", "-t", "tmpfs", "-o", $"size={size}", "tmpfs", folder);
+        return new SmallDisk(folder);
     }
 
-    public async Task ResizeAsync(string size)
-    {
-        if (await RunAsync("mount", "-o", $"remount,size={size}", _folder) is not 0 and var code)
-        {
-            throw new InvalidOperationException($"mount ended with {code}.");
-        }
-    }
+    public Task ResizeAsync(string size) => RunAsync("mount", "-o", $"remount,size={size}", _folder);
 
     public async ValueTask DisposeAsync() => await RunAsync("umount", "-l", _folder);
 
-    private static async Task<int> RunAsync(string program, params string[] arguments)
+    private static bool TryMount()
     {
-        using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardError = true })!;
-        await process.WaitForExitAsync();
-        return process.ExitCode;
+        if (!Environment.IsPrivilegedProcess)
+        {
+            return false;
+        }
+
+        var folder = Directory.CreateTempSubdirectory("asynccheckpoints-mount-");
+        try
+        {
+            return Run("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder.FullName) && Run("umount", "-l", folder.FullName);
+        }
+        catch (Win32Exception)
+        {
+            // There is no such program.
+            return false;
+        }
+        finally
+        {
+            folder.Delete();
+        }
     }
+
+    // Attributes cannot await.
+    private static bool Run(string program, params string[] arguments)
+    {
+        using var process = Start(program, arguments);
+        process.StandardError.ReadToEnd();
+        process.WaitForExit();
+        return process.ExitCode == 0;
+    }
+
+    private static async Task RunAsync(string program, params string[] arguments)
+    {
+        using var process = Start(program, arguments);
+        var error = await process.StandardError.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        if (process.ExitCode != 0)
+        {
+            throw new InvalidOperationException($"{program} {string.Join(' ', arguments)} ended with {process.ExitCode}: {error}");
+        }
+    }
+
+    private static Process Start(string program, string[] arguments) =>
+        Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardError = true })!;
 }

@@ -18,6 +18,7 @@ internal sealed partial class TcpProxy : IAsyncDisposable
     private Task _accepting = Task.CompletedTask;
     private bool _open;
     private TaskCompletionSource _thawed = Set();
+    private TaskCompletionSource _forsaken = new();
     private long _delayTicks;
     private int _accepted;
 
@@ -123,6 +124,16 @@ internal sealed partial class TcpProxy : IAsyncDisposable
         }
     }
 
+    /// <summary>Keeps every connection and forwards nothing over it any more, as when the peer has lost its power; new ones are as ever.</summary>
+    public void Forsake()
+    {
+        lock (_gate)
+        {
+            _forsaken.TrySetResult();
+            _forsaken = new();
+        }
+    }
+
     public async ValueTask DisposeAsync()
     {
         await CutAsync();
@@ -162,11 +173,17 @@ internal sealed partial class TcpProxy : IAsyncDisposable
         {
             client.NoDelay = true;
             using var failed = CancellationTokenSource.CreateLinkedTokenSource(cut);
+            Task forsaken;
+            lock (_gate)
+            {
+                forsaken = _forsaken.Task;
+            }
+
             try
             {
                 await ThawedAsync(failed.Token);
                 await server.ConnectAsync(IPAddress.Loopback, _target, failed.Token);
-                await Task.WhenAll(PumpAsync(client, server, failed), PumpAsync(server, client, failed));
+                await Task.WhenAll(PumpAsync(client, server, forsaken, failed), PumpAsync(server, client, forsaken, failed));
             }
             catch (Exception e) when (IsEnd(e))
             {
@@ -177,7 +194,7 @@ internal sealed partial class TcpProxy : IAsyncDisposable
     }
 
     /// <summary>Copies until the end of one direction, which it passes on; a fault ends both.</summary>
-    private async Task PumpAsync(Socket from, Socket to, CancellationTokenSource failed)
+    private async Task PumpAsync(Socket from, Socket to, Task forsaken, CancellationTokenSource failed)
     {
         var buffer = new byte[64 * 1024];
         try
@@ -191,6 +208,11 @@ internal sealed partial class TcpProxy : IAsyncDisposable
                 }
 
                 await ThawedAsync(failed.Token);
+                if (forsaken.IsCompleted)
+                {
+                    await Task.Delay(Timeout.InfiniteTimeSpan, failed.Token);
+                }
+
                 if (count == 0)
                 {
                     to.Shutdown(SocketShutdown.Send);

@@ -23,6 +23,7 @@ internal sealed class CacheLossCheck(
     ICheckpointArchive archive,
     IOptions<CheckpointOptions> options,
     IOptions<WorkerOptions> workerOptions,
+    TimeProvider time,
     ILogger<CacheLossCheck> logger) : IDuty
 {
     private const int PageSize = 32;
@@ -33,7 +34,7 @@ internal sealed class CacheLossCheck(
     private static readonly TimeSpan Margin = TimeSpan.FromSeconds(10);
 
     // One that is not moved for long is taken for that of a worker of the past.
-    private static readonly TimeSpan MaxRest = TimeSpan.FromDays(1);
+    private static readonly TimeSpan MaxRest = TimeSpan.FromHours(12);
 
     // A look is a call to each shard.
     private static readonly TimeSpan RestingInterval = TimeSpan.FromSeconds(30);
@@ -70,8 +71,8 @@ internal sealed class CacheLossCheck(
     private async Task CheckAsync(CancellationToken cancellationToken)
     {
         var interruptions = cache.Interruptions;
-        var (time, newestChange) = await archive.GetClockAsync(cancellationToken);
-        var now = CheckpointCodec.ToMicroseconds(time);
+        var (clock, newestChange) = await archive.GetClockAsync(cancellationToken);
+        var now = CheckpointCodec.ToMicroseconds(clock);
         if (_first is null || interruptions != _interruptions)
         {
             // What was written since the watermarks were moved last may be gone without them, or they were moved just after.
@@ -79,14 +80,14 @@ internal sealed class CacheLossCheck(
             return;
         }
 
-        var isResting = newestChange == _newestChange && CheckpointCodec.FromMicroseconds(_last) > time - MaxRest;
-        if (isResting && time - _lookedAt < RestingInterval && time >= _lookedAt)
+        var isResting = newestChange == _newestChange && CheckpointCodec.FromMicroseconds(_last) > clock - MaxRest;
+        if (isResting && clock - _lookedAt < RestingInterval && clock >= _lookedAt)
         {
             return;
         }
 
-        _lookedAt = time;
-        long? to = isResting || settler.IsBehind ? null : now;
+        _lookedAt = clock;
+        long? to = isResting || settler.Behind > Margin / 2 ? null : now;
         var elsewhere = await MoveAsync(_watermarks, to, cancellationToken);
         if (to is not null)
         {
@@ -129,13 +130,15 @@ internal sealed class CacheLossCheck(
         if (behind > 0)
         {
             Log.RedisIsBehind(logger, behind, from);
-            if (from < CheckpointCodec.FromMicroseconds(now) - workerOptions.Value.OutboxRetention)
-            {
-                Log.RedisIsTooOld(logger, from);
-            }
         }
 
-        await CompareAsync(from, cancellationToken);
+        if (from < CheckpointCodec.FromMicroseconds(now) - workerOptions.Value.OutboxRetention
+            && await archive.GetNewestArrivalAsync(cancellationToken) > from + (2 * Margin))
+        {
+            Log.RedisIsTooOld(logger, from);
+        }
+
+        await CompareAsync(from, interruptions, cancellationToken);
         if (cache.Interruptions == interruptions)
         {
             await MoveAsync(found, now, cancellationToken);
@@ -149,6 +152,7 @@ internal sealed class CacheLossCheck(
     private async Task<Dictionary<int, long>> MoveAsync(Dictionary<int, long> from, long? to, CancellationToken cancellationToken)
     {
         var elsewhere = new Dictionary<int, long>();
+        CheckpointUnavailableException? unavailable = null;
         var calls = from.Select(shard => (Shard: shard.Key, From: shard.Value, IsMoved: link.CallAsync(
             static (cache, call, cancellationToken) => cache.TryMoveWatermarkAsync(call.Shard, call.Owner, call.From, call.To, cancellationToken),
             (Shard: shard.Key, Owner: _owner, From: shard.Value, To: to),
@@ -170,9 +174,13 @@ internal sealed class CacheLossCheck(
             {
                 Forget(shard, e);
             }
+            catch (CheckpointUnavailableException e)
+            {
+                unavailable = e;
+            }
         }
 
-        return elsewhere;
+        return unavailable is null ? elsewhere : throw unavailable;
     }
 
     private void Forget(int shard, Exception exception)
@@ -181,12 +189,12 @@ internal sealed class CacheLossCheck(
         _watermarks.Remove(shard);
     }
 
-    private async Task CompareAsync(DateTimeOffset since, CancellationToken cancellationToken)
+    private async Task CompareAsync(DateTimeOffset since, int interruptions, CancellationToken cancellationToken)
     {
         Tombstone? after = null;
         while (await archive.ListTombstonesSinceAsync(since, after, TombstonePageSize, cancellationToken) is { Count: > 0 } tombstones)
         {
-            await PutBackAsync(tombstones.Select(CommitPlan.ChangeOf), cancellationToken);
+            await PutBackAsync(tombstones.Select(CommitPlan.ChangeOf), interruptions, cancellationToken);
             after = tombstones[^1];
         }
 
@@ -194,15 +202,32 @@ internal sealed class CacheLossCheck(
         long? before = null;
         while (await archive.ListChangesAsync(before, PageSize, cancellationToken) is { Count: > 0 } rows && rows.Any(row => row.CreatedAt >= since))
         {
-            await PutBackAsync(rows.Where(row => row.CreatedAt >= since).SelectMany(row => row.Changes), cancellationToken);
+            await PutBackAsync(rows.Where(row => row.CreatedAt >= since).SelectMany(row => row.Changes), interruptions, cancellationToken);
             before = rows[^1].Id;
         }
 
         before = null;
         while (await archive.ListRepairsSinceAsync(since, before, PageSize, cancellationToken) is { Count: > 0 } repairs)
         {
-            await PutBackAsync(repairs.SelectMany(row => row.Changes), cancellationToken);
+            await PutBackAsync(repairs.SelectMany(row => row.Changes), interruptions, cancellationToken);
             before = repairs[^1].Id;
+        }
+    }
+
+    /// <summary>Until it is done: to begin anew because of one call would take as long again, and may meet another.</summary>
+    private async Task PutBackAsync(IEnumerable<OutboxChange> changes, int interruptions, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            try
+            {
+                await PutBackAsync(changes, cancellationToken);
+                return;
+            }
+            catch (CheckpointUnavailableException) when (cache.Interruptions == interruptions)
+            {
+                await Task.Delay(Interval, time, cancellationToken);
+            }
         }
     }
 

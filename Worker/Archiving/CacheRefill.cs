@@ -23,21 +23,21 @@ internal sealed class CacheRefill(CacheLink cache, ICheckpointArchive archive, I
     /// <exception cref="CheckpointUnavailableException">Redis cannot be reached.</exception>
     public async Task PutBackAsync(IReadOnlyCollection<PendingMark> lost, CancellationToken cancellationToken)
     {
-        foreach (var deletion in lost.Where(mark => mark.Kind != PendingKind.Save).OrderBy(mark => mark.Sequence))
-        {
-            var isClear = deletion.Kind == PendingKind.Clear;
-            await PutBackAsync(deletion.Key, async cancellationToken =>
+        var parallel = new ParallelOptions { MaxDegreeOfParallelism = ParallelStreams, CancellationToken = cancellationToken };
+        await Parallel.ForEachAsync(
+            lost.Where(mark => mark.Kind != PendingKind.Save).GroupBy(mark => mark.Key.ExecutionId),
+            parallel,
+            async (execution, cancellationToken) =>
             {
-                await DeleteAsync(
-                    deletion.Key.ExecutionId, isClear ? null : deletion.Key.Namespace, isClear ? null : deletion.Key.Id, deletion.Sequence, cancellationToken);
-                return 0;
-            }, cancellationToken);
-        }
-
+                foreach (var deletion in execution.OrderBy(mark => mark.Sequence))
+                {
+                    await PutBackAsync(deletion.Key, token => PutBackAsync(deletion, token), cancellationToken);
+                }
+            });
         var count = 0;
         await Parallel.ForEachAsync(
             lost.Where(mark => mark.Kind == PendingKind.Save).GroupBy(mark => mark.Key with { Id = "" }),
-            new ParallelOptions { MaxDegreeOfParallelism = ParallelStreams, CancellationToken = cancellationToken },
+            parallel,
             async (stream, cancellationToken) => Interlocked.Add(ref count, await PutBackAsync(
                 stream.Key,
                 token => RefillAsync(
@@ -112,6 +112,14 @@ internal sealed class CacheRefill(CacheLink cache, ICheckpointArchive archive, I
             (ExecutionId: executionId, Keys: saves.Select(save => (ns, save.Id)).ToList()),
             cancellationToken);
         return [.. saves.Where((save, i) => !(marks[i]?.Sequence >= save.Sequence)).Select(save => save.Sequence)];
+    }
+
+    private async Task<int> PutBackAsync(PendingMark deletion, CancellationToken cancellationToken)
+    {
+        var (execution, ns, id) = deletion.Key;
+        var isClear = deletion.Kind == PendingKind.Clear;
+        await DeleteAsync(execution, isClear ? null : ns, isClear ? null : id, deletion.Sequence, cancellationToken);
+        return 0;
     }
 
     /// <summary>What one of them meets (a key of another type, a damaged row) is not the others' fault.</summary>

@@ -9,7 +9,7 @@ namespace AsyncCheckpoints.Worker.Archiving;
 /// After the commit: removes pending marks from Redis, many at a time, and puts back what Redis has lost in between. While
 /// Redis is away they are held. Should this process die before, the rescuer archives the same again, which changes nothing.
 /// </summary>
-internal sealed class PendingSettler(CacheLink cache, CacheRefill refill, ILogger<PendingSettler> logger) : BackgroundService
+internal sealed class PendingSettler(CacheLink cache, CacheRefill refill, TimeProvider time, ILogger<PendingSettler> logger) : BackgroundService
 {
     private const int EnoughMarks = 4000;
 
@@ -21,14 +21,14 @@ internal sealed class PendingSettler(CacheLink cache, CacheRefill refill, ILogge
     private static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(1);
 
     // Bounded: when Redis is slow the writers wait.
-    private readonly Channel<PendingMark[]> _committed = Channel.CreateBounded<PendingMark[]>(64);
-    private readonly Queue<PendingMark[]> _held = new();
+    private readonly Channel<(PendingMark[] Marks, long Since)> _committed = Channel.CreateBounded<(PendingMark[], long)>(64);
+    private readonly Queue<(PendingMark[] Marks, long Since)> _held = new();
     private int _heldMarks;
+    private long _oldest;
     private bool _hasFailed;
-    private volatile bool _isBehind;
 
-    /// <summary>Redis may lack, for longer than a moment, what is committed: it was away, or has lost something.</summary>
-    public bool IsBehind => _isBehind;
+    /// <summary>How long ago the oldest was committed that is not settled; what Redis has lost of it is not put back yet.</summary>
+    public TimeSpan Behind => Volatile.Read(ref _oldest) is var oldest and not 0 ? time.GetElapsedTime(oldest) : TimeSpan.Zero;
 
     /// <summary>Hands over what is committed; waits while Redis is behind.</summary>
     /// <param name="committed">The messages.</param>
@@ -36,7 +36,7 @@ internal sealed class PendingSettler(CacheLink cache, CacheRefill refill, ILogge
     public ValueTask EnqueueAsync(IReadOnlyList<IncomingCommands> committed, CancellationToken cancellationToken)
     {
         PendingMark[] marks = [.. committed.SelectMany(commands => commands.Marks)];
-        return marks.Length == 0 ? ValueTask.CompletedTask : _committed.Writer.WriteAsync(marks, cancellationToken);
+        return marks.Length == 0 ? ValueTask.CompletedTask : _committed.Writer.WriteAsync((marks, time.GetTimestamp()), cancellationToken);
     }
 
     /// <summary>Settles marks whose checkpoints are archived, at once, and puts back what Redis has lost.</summary>
@@ -46,7 +46,6 @@ internal sealed class PendingSettler(CacheLink cache, CacheRefill refill, ILogge
     {
         var lost = await cache.CallAsync(
             static (cache, marks, cancellationToken) => cache.SettleAsync(marks, cancellationToken), marks, cancellationToken);
-        _isBehind = lost.Count > 0;
         if (lost.Count > 0)
         {
             await refill.PutBackAsync(lost, cancellationToken);
@@ -78,7 +77,7 @@ internal sealed class PendingSettler(CacheLink cache, CacheRefill refill, ILogge
             var (count, marks) = (0, new List<PendingMark>());
             foreach (var committed in _held.TakeWhile(_ => marks.Count < EnoughMarks))
             {
-                marks.AddRange(committed);
+                marks.AddRange(committed.Marks);
                 count++;
             }
 
@@ -88,7 +87,6 @@ internal sealed class PendingSettler(CacheLink cache, CacheRefill refill, ILogge
             if (await settling || IsFull || IsEnding)
             {
                 Release(count);
-                _isBehind &= _held.Count > 0;
             }
         }
     }
@@ -136,17 +134,23 @@ internal sealed class PendingSettler(CacheLink cache, CacheRefill refill, ILogge
         while (!IsFull && _committed.Reader.TryRead(out var committed))
         {
             _held.Enqueue(committed);
-            _heldMarks += committed.Length;
+            _heldMarks += committed.Marks.Length;
         }
+
+        NoteOldest();
     }
 
     private void Release(int count)
     {
         for (var i = 0; i < count; i++)
         {
-            _heldMarks -= _held.Dequeue().Length;
+            _heldMarks -= _held.Dequeue().Marks.Length;
         }
+
+        NoteOldest();
     }
+
+    private void NoteOldest() => Volatile.Write(ref _oldest, _held.TryPeek(out var oldest) ? oldest.Since : 0);
 
     /// <summary>False: Redis, or the archive to put back from, is away.</summary>
     private async Task<bool> TrySettleAsync(List<PendingMark> marks, CancellationToken stoppingToken)
@@ -164,7 +168,7 @@ internal sealed class PendingSettler(CacheLink cache, CacheRefill refill, ILogge
                 Log.SettleFailed(logger, marks.Count, e);
             }
 
-            _hasFailed = _isBehind = true;
+            _hasFailed = true;
             return e is not CheckpointUnavailableException && !TransientErrors.IsTransient(e);
         }
     }

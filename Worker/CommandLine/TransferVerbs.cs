@@ -62,13 +62,21 @@ internal static class TransferVerbs
             using var worker = new WorkerClient(result.GetValue(url)!);
             var count = 0L;
             using var reader = new StreamReader(OpenRead(result.GetValue(file)));
-            while (await reader.ReadLineAsync(cancellationToken) is { } line)
+            try
             {
-                if (line.Length > 0)
+                // A read of a pipe does not listen to the token.
+                while (await reader.ReadLineAsync(cancellationToken).AsTask().WaitAsync(cancellationToken) is { } line)
                 {
-                    await SaveAsync(worker, line, count + 1, cancellationToken);
-                    count++;
+                    if (line.Length > 0)
+                    {
+                        await SaveAsync(worker, line, count + 1, cancellationToken);
+                        count++;
+                    }
                 }
+            }
+            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+            {
+                throw new CommandException(ExitCodes.Cancelled, $"Cancelled. {count} lines were imported.");
             }
 
             Report(result.GetValue(json), "imported", count);

@@ -18,7 +18,9 @@ internal sealed class Backlog(IOptions<WorkerOptions> options, TimeProvider time
     private Seen<PendingStats>? _pending;
     private Seen<OutboxStats>? _outbox;
     private Seen<CacheServerStats>? _server;
+    private Seen<long>? _readyCommands;
     private Seen<long>? _deadCommands;
+    private Seen<long>? _deadLetters;
 
     /// <summary>The pending marks were counted.</summary>
     /// <param name="stats">The figures.</param>
@@ -28,9 +30,17 @@ internal sealed class Backlog(IOptions<WorkerOptions> options, TimeProvider time
     /// <param name="stats">The figures.</param>
     public void SawOutbox(OutboxStats stats) => Volatile.Write(ref _outbox, new Seen<OutboxStats>(stats, time.GetTimestamp()));
 
+    /// <summary>What waits in the broker's queue was counted.</summary>
+    /// <param name="count">How many messages.</param>
+    public void SawReadyCommands(long count) => Volatile.Write(ref _readyCommands, new Seen<long>(count, time.GetTimestamp()));
+
     /// <summary>What the broker gave up was counted.</summary>
     /// <param name="count">How many messages.</param>
     public void SawDeadCommands(long count) => Volatile.Write(ref _deadCommands, new Seen<long>(count, time.GetTimestamp()));
+
+    /// <summary>The dead letters in the archive were counted.</summary>
+    /// <param name="count">How many letters.</param>
+    public void SawDeadLetters(long count) => Volatile.Write(ref _deadLetters, new Seen<long>(count, time.GetTimestamp()));
 
     /// <summary>Redis told how full it is.</summary>
     /// <param name="stats">The figures.</param>
@@ -49,7 +59,11 @@ internal sealed class Backlog(IOptions<WorkerOptions> options, TimeProvider time
         meter.CreateObservableGauge(
             "asynccheckpoints.outbox.oldest_age", () => Report(ref _outbox, static stats => stats.OldestAge.TotalSeconds), "s", "Age of the oldest outbox entry that is not delivered.");
         meter.CreateObservableUpDownCounter(
+            "asynccheckpoints.commands.ready", () => Report(ref _readyCommands, static count => count), "{message}", "Messages in the command queue that no worker has in hand.");
+        meter.CreateObservableUpDownCounter(
             "asynccheckpoints.commands.dead", () => Report(ref _deadCommands, static count => count), "{message}", "Messages of commands that the broker gave up.");
+        meter.CreateObservableUpDownCounter(
+            "asynccheckpoints.dead_letters.stored", () => Report(ref _deadLetters, static count => count), "{letter}", "Dead letters that are neither retried nor discarded.");
         meter.CreateObservableGauge(
             "asynccheckpoints.redis.memory.used", () => Report(ref _server, static stats => stats.UsedBytes), "By", "Memory that Redis uses.");
         meter.CreateObservableGauge(

@@ -46,6 +46,12 @@ internal sealed class BacklogSampler(
             backlog.SawDeadCommands(dead);
         }
 
+        // Without a broker, saves wait and not messages.
+        if (queues is { Waiting: { } ready, Dead: not null })
+        {
+            backlog.SawReadyCommands(ready);
+        }
+
         watch.Saw(queues?.Waiting, gate.IsOpen);
         if (watch.IsLost && !watch.HasGivenUp)
         {
@@ -57,6 +63,11 @@ internal sealed class BacklogSampler(
         if (await outbox is { } stats)
         {
             backlog.SawOutbox(stats);
+        }
+
+        if (await figures is { } counts)
+        {
+            backlog.SawDeadLetters(counts.DeadLetters);
         }
 
         history.Add(await pending, await outbox, queues, await figures);

@@ -60,7 +60,7 @@ internal interface ICheckpointArchive
     /// <summary>The newest transactions that changed something, delivered or not, from behind an outbox row (descending).</summary>
     Task<IReadOnlyList<PastChanges>> ListChangesAsync(long? beforeId, int limit, CancellationToken cancellationToken);
 
-    /// <summary>Outbox rows of kind cache that were delivered since a time, from behind a row (descending).</summary>
+    /// <summary>Outbox rows of kind cache from before a time that were delivered since, from behind a row (descending).</summary>
     Task<IReadOnlyList<PastChanges>> ListRepairsSinceAsync(DateTimeOffset since, long? beforeId, int limit, CancellationToken cancellationToken);
 
     /// <summary>

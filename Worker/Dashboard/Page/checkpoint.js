@@ -8,7 +8,15 @@ import { parse, members, compact } from './json.js';
 async function load(key) {
   const text = await callText('GET', checkpointPath(key), { query: { ...inNamespace(key), format: 'json' } });
   const trees = members(parse(text));
-  return { ...JSON.parse(text), version: compact(trees.get('version')), metadata: compact(trees.get('metadata')) };
+  const checkpoint = JSON.parse(text);
+  return { ...checkpoint, origin: originOf(checkpoint), version: compact(trees.get('version')), metadata: compact(trees.get('metadata')) };
+}
+
+/** The key of what a fork is a copy of; null for others. Anything may be in metadata, also what was copied from a parent's. */
+export function originOf({ parentId, metadata }) {
+  const origin = parentId === null ? metadata?.forkedFrom : null;
+  const isKey = ['executionId', 'namespace', 'id'].every(name => typeof origin?.[name] === 'string');
+  return isKey && origin.executionId !== '' && origin.id !== '' ? origin : null;
 }
 
 const metadataOf = checkpoint => new TextEncoder().encode(checkpoint.metadata);
@@ -22,6 +30,7 @@ export async function checkpointView(key, { addressOf, onCompare, onDeleted }) {
   }
   const state = fromBase64(checkpoint.state);
   const parent = checkpoint.parentId === null ? null : { ...key, id: checkpoint.parentId };
+  const { origin } = checkpoint;
   return el('div', {},
     el('header', { class: 'bar' },
       el('h3', { tabindex: -1 }, el('bdi', {}, checkpoint.node || 'Checkpoint')),
@@ -33,6 +42,7 @@ export async function checkpointView(key, { addressOf, onCompare, onDeleted }) {
       Id: [id(checkpoint.id), copyButton(checkpoint.id, 'the checkpoint’s id')],
       Namespace: checkpoint.namespace === '' ? '–' : id(checkpoint.namespace),
       Parent: parent ? el('a', { href: addressOf(parent) }, id(parent.id)) : '–',
+      ...(origin && { 'Forked from': el('a', { href: addressOf(origin) }, id(origin.executionId), ' / ', id(origin.id)) }),
       Created: moment(checkpoint.createdAt),
       Sequence: String(checkpoint.sequence),
       Version: checkpoint.version,

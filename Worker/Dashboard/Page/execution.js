@@ -2,7 +2,7 @@
 import { el, id, button, moment, copyButton, ask, tell, say, count } from './dom.js';
 import { call, segment } from './api.js';
 import { keyOf, layout, gutter } from './timeline.js';
-import { checkpointView, comparison } from './checkpoint.js';
+import { checkpointView, comparison, originOf } from './checkpoint.js';
 
 const perPage = 200;
 
@@ -79,6 +79,7 @@ export function execution(root, executionId, params, onCleared) {
     const { checkpoint } = place;
     const key = keyOf(checkpoint);
     const forks = children.get(key) ?? 0;
+    const origin = originOf(checkpoint);
     const box = el('input', { type: 'checkbox', 'aria-label': `Compare ${checkpoint.id}`, onchange: () => tick(checkpoint, box.checked) });
     box.checked = compared.some(other => keyOf(other) === key);
     const row = el('li', {},
@@ -87,6 +88,7 @@ export function execution(root, executionId, params, onCleared) {
         el('span', { class: 'node' }, el('bdi', {}, checkpoint.node || '(no node)'),
           latest.get(checkpoint.namespace) === checkpoint ? el('span', { class: 'badge good' }, 'latest') : null,
           forks > 1 ? el('span', { class: 'badge' }, `${forks} branches`) : null,
+          origin ? el('span', { class: 'badge origin' }, 'forked from ', el('bdi', {}, origin.executionId)) : null,
           checkpoint.namespace === '' ? null : el('span', { class: 'badge' }, el('bdi', {}, checkpoint.namespace))),
         el('span', { class: 'more' }, id(checkpoint.id), el('span', { class: 'when' }, moment(checkpoint.createdAt)))),
       el('label', { class: 'tick' }, box));
@@ -95,7 +97,7 @@ export function execution(root, executionId, params, onCleared) {
   }
 
   function addressOf(checkpoint) {
-    return `#/executions?${new URLSearchParams({ execution: executionId, namespace: checkpoint.namespace, id: checkpoint.id })}`;
+    return `#/executions?${new URLSearchParams({ execution: checkpoint.executionId, namespace: checkpoint.namespace, id: checkpoint.id })}`;
   }
 
   function tick(checkpoint, isTicked) {

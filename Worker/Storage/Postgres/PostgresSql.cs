@@ -302,7 +302,7 @@ internal sealed partial class PostgresSql(string tables)
     public string OutboxRepairsSince { get; } = $"""
         /* outbox.repairs */
         WITH repairs AS MATERIALIZED (
-            SELECT o.outbox_id FROM {tables}outbox AS o WHERE o.delivered_at >= $1 AND o.kind = 2
+            SELECT o.outbox_id FROM {tables}outbox AS o WHERE o.delivered_at >= $1 AND o.created_at < $1 AND o.kind = 2
         )
         SELECT o.outbox_id, o.created_at, o.changes
         FROM {tables}outbox AS o

@@ -176,7 +176,7 @@ internal sealed partial class SqliteSql(string tables)
     public string OutboxRepairsSince { get; } = $"""
         /* outbox.repairs */
         SELECT o.outbox_id, o.created_at, o.changes FROM {tables}outbox AS o
-        WHERE o.delivered_at >= ?1 AND o.kind = 2 AND +o.outbox_id < ?2
+        WHERE o.delivered_at >= ?1 AND o.created_at < ?1 AND o.kind = 2 AND +o.outbox_id < ?2
         ORDER BY +o.outbox_id DESC
         LIMIT ?3
         """;
