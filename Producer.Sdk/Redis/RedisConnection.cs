@@ -16,6 +16,9 @@ internal sealed class RedisConnection : IAsyncDisposable
     // So many timeouts long nothing has been answered, over a connection that counts as established.
     private const int SilentTimeouts = 4;
 
+    // Timeouts that are further apart say nothing about the time between; a breaker's pause is shorter.
+    private static readonly TimeSpan LongPause = TimeSpan.FromSeconds(10);
+
     private readonly ConfigurationOptions _options;
     private readonly TimeSpan _timeout;
     private readonly SharedTimeout _deadline;
@@ -25,6 +28,7 @@ internal sealed class RedisConnection : IAsyncDisposable
     private volatile bool _isPrepared;
     private volatile IDatabase? _database;
     private long _silentSince;
+    private long _lastTimeout;
     private int _interruptions;
     private bool _disposed;
 
@@ -64,6 +68,7 @@ internal sealed class RedisConnection : IAsyncDisposable
     public async Task<RedisResult> RunAsync(RedisScript script, RedisKey[] keys, RedisValue[] values, CancellationToken cancellationToken)
     {
         IDatabase? db = null;
+        Task? answer = null;
         try
         {
             cancellationToken.ThrowIfCancellationRequested();
@@ -75,7 +80,9 @@ internal sealed class RedisConnection : IAsyncDisposable
 
             try
             {
-                return Answered(await BoundAsync(db.ScriptEvaluateAsync(script.Hash, keys, values), cancellationToken));
+                var evaluated = db.ScriptEvaluateAsync(script.Hash, keys, values);
+                answer = evaluated;
+                return Answered(await BoundAsync(evaluated, cancellationToken));
             }
             catch (RedisServerException e) when (RedisErrors.IsUnknownScript(e))
             {
@@ -83,12 +90,14 @@ internal sealed class RedisConnection : IAsyncDisposable
                 var arguments = new List<object>(keys.Length + values.Length + 2) { script.Text, keys.Length };
                 arguments.AddRange(keys.Cast<object>());
                 arguments.AddRange(values.Cast<object>());
-                return Answered(await BoundAsync(db.ExecuteAsync("EVAL", arguments), cancellationToken));
+                var evaluated = db.ExecuteAsync("EVAL", arguments);
+                answer = evaluated;
+                return Answered(await BoundAsync(evaluated, cancellationToken));
             }
         }
         catch (Exception e) when (RedisErrors.Translate(e, cancellationToken) is { } translated)
         {
-            Failed(db?.Multiplexer, e);
+            Failed(db?.Multiplexer, answer, e);
             throw translated;
         }
     }
@@ -100,15 +109,18 @@ internal sealed class RedisConnection : IAsyncDisposable
     public async Task<T> CallAsync<T>(Func<IDatabase, Task<T>> call, CancellationToken cancellationToken)
     {
         IDatabase? db = null;
+        Task? answer = null;
         try
         {
             cancellationToken.ThrowIfCancellationRequested();
             db = _database ?? await ConnectAsync(cancellationToken);
-            return Answered(await BoundAsync(call(db), cancellationToken));
+            var called = call(db);
+            answer = called;
+            return Answered(await BoundAsync(called, cancellationToken));
         }
         catch (Exception e) when (RedisErrors.Translate(e, cancellationToken) is { } translated)
         {
-            Failed(db?.Multiplexer, e);
+            Failed(db?.Multiplexer, answer, e);
             throw translated;
         }
     }
@@ -144,31 +156,46 @@ internal sealed class RedisConnection : IAsyncDisposable
 
     private T Answered<T>(T answer)
     {
+        Heard();
+        return answer;
+    }
+
+    private void Heard()
+    {
         if (Volatile.Read(ref _silentSince) != 0)
         {
             Volatile.Write(ref _silentSince, 0);
         }
-
-        return answer;
     }
 
     /// <summary>
     /// A server that is gone without a word leaves a connection that the library, and for a quarter of an hour the operating
-    /// system, takes for a good one: another takes its place. What Redis still gets over the old one is past its deadline.
+    /// system, takes for a good one: another takes its place. One that answers late is not gone.
     /// </summary>
-    private void Failed(ConnectionMultiplexer? multiplexer, Exception exception)
+    private void Failed(ConnectionMultiplexer? multiplexer, Task? answer, Exception exception)
     {
         if (exception is RedisServerException)
         {
-            Volatile.Write(ref _silentSince, 0);
+            Heard();
         }
 
-        if (multiplexer is null || exception is not (TimeoutException or OperationCanceledException))
+        if (multiplexer is null || answer is null || exception is not (TimeoutException or OperationCanceledException))
         {
             return;
         }
 
-        Task<ConnectionMultiplexer> silent;
+        _ = answer.ContinueWith(
+            static (late, self) =>
+            {
+                if (late.IsCompletedSuccessfully || late.Exception?.InnerException is RedisServerException)
+                {
+                    ((RedisConnection)self!).Heard();
+                }
+            },
+            this,
+            CancellationToken.None,
+            TaskContinuationOptions.ExecuteSynchronously,
+            TaskScheduler.Default);
         lock (_gate)
         {
             if (_disposed || _connecting is null || _database?.Multiplexer != multiplexer || !multiplexer.IsConnected)
@@ -177,29 +204,39 @@ internal sealed class RedisConnection : IAsyncDisposable
             }
 
             var now = Stopwatch.GetTimestamp();
-            if (_silentSince == 0)
+            if (_silentSince == 0 || Stopwatch.GetElapsedTime(_lastTimeout, now) > (_timeout * SilentTimeouts) + LongPause)
             {
                 _silentSince = now;
             }
 
+            _lastTimeout = now;
             if (Stopwatch.GetElapsedTime(_silentSince, now) < _timeout * (SilentTimeouts - 1))
             {
                 return;
             }
 
-            silent = _connecting;
-            (_connecting, _database, _silentSince) = (null, null, 0);
+            (_connecting, _database) = (ReopenAsync(_connecting), null);
             Interrupted();
         }
+    }
 
-        _ = CloseLaterAsync();
-
-        async Task CloseLaterAsync()
+    /// <summary>
+    /// When whatever was called over the silent one, also by who has just taken it, is past its deadline: what Redis still
+    /// gets of it has no effect then, and cannot come between what the new one brings.
+    /// </summary>
+    private async Task<ConnectionMultiplexer> ReopenAsync(Task<ConnectionMultiplexer> silent)
+    {
+        await Task.Delay(2 * _timeout);
+        await CloseAsync(silent);
+        lock (_gate)
         {
-            // Who has just taken it still makes a call over it.
-            await Task.Delay(_timeout);
-            await CloseAsync(silent);
+            if (_disposed)
+            {
+                throw new OperationCanceledException("The connection to Redis was disposed.");
+            }
         }
+
+        return await OpenAsync();
     }
 
     /// <summary>
@@ -210,7 +247,7 @@ internal sealed class RedisConnection : IAsyncDisposable
     {
         lock (_gate)
         {
-            if (_isPrepared)
+            if (_isPrepared || _database?.Multiplexer != multiplexer)
             {
                 return;
             }
@@ -275,6 +312,7 @@ internal sealed class RedisConnection : IAsyncDisposable
     private void Interrupted()
     {
         _isPrepared = false;
+        Volatile.Write(ref _silentSince, 0);
         Interlocked.Increment(ref _interruptions);
     }
 }

@@ -25,10 +25,16 @@ internal sealed class PendingSettler(CacheLink cache, CacheRefill refill, TimePr
     private readonly Queue<(PendingMark[] Marks, long Since)> _held = new();
     private int _heldMarks;
     private long _oldest;
-    private bool _hasFailed;
+    private int _puttingBack;
+    private volatile bool _hasFailed;
 
-    /// <summary>How long ago the oldest was committed that is not settled; what Redis has lost of it is not put back yet.</summary>
-    public TimeSpan Behind => Volatile.Read(ref _oldest) is var oldest and not 0 ? time.GetElapsedTime(oldest) : TimeSpan.Zero;
+    /// <summary>
+    /// How long ago the oldest was committed that is not settled: what Redis has lost of it is not put back yet. As soon as
+    /// something is known to be lost, or Redis to be away, there is no telling.
+    /// </summary>
+    public TimeSpan Behind => _hasFailed || Volatile.Read(ref _puttingBack) > 0 ? TimeSpan.MaxValue
+        : Volatile.Read(ref _oldest) is var oldest and not 0 ? time.GetElapsedTime(oldest)
+        : TimeSpan.Zero;
 
     /// <summary>Hands over what is committed; waits while Redis is behind.</summary>
     /// <param name="committed">The messages.</param>
@@ -46,9 +52,19 @@ internal sealed class PendingSettler(CacheLink cache, CacheRefill refill, TimePr
     {
         var lost = await cache.CallAsync(
             static (cache, marks, cancellationToken) => cache.SettleAsync(marks, cancellationToken), marks, cancellationToken);
-        if (lost.Count > 0)
+        if (lost.Count == 0)
+        {
+            return;
+        }
+
+        Interlocked.Increment(ref _puttingBack);
+        try
         {
             await refill.PutBackAsync(lost, cancellationToken);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _puttingBack);
         }
     }
 

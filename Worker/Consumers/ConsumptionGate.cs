@@ -67,15 +67,6 @@ internal sealed class ConsumptionGate(
                 continue;
             }
 
-            if (await state.TryProbeAsync(stoppingToken))
-            {
-                // It takes small writes. What it does not take would come back with the next delivery: it stays in hand,
-                // where it is tried again, and each attempt of the broker's is saved.
-                await Task.WhenAny(changed, Task.Delay(options.Value.PauseAfter, time, stoppingToken));
-                stoppingToken.ThrowIfCancellationRequested();
-                continue;
-            }
-
             await PauseAsync(endpoint, stoppingToken);
         }
     }
