@@ -37,7 +37,7 @@ export ASYNCCHECKPOINTS_TEST_REDIS ASYNCCHECKPOINTS_TEST_RABBITMQ ASYNCCHECKPOIN
 
 status=0
 set -m
-dotnet test -c Release --no-build --nologo --logger "trx;LogFileName=results.trx" --results-directory "$dir/results" "$@" < /dev/null &
+dotnet test -c Release --no-build --nologo --blame-hang-timeout 6m --blame-hang-dump-type none --logger "trx;LogFileName=results.trx" --results-directory "$dir/results" "$@" < /dev/null &
 tests=$!
 set +m
 wait "$tests" || status=$?

@@ -22,7 +22,10 @@ internal sealed class CommandTransport(ICheckpointBus bus, Routes routes, IOptio
         try
         {
             var endpoint = await routes.GetCommandsAsync(bus);
-            await endpoint.Send(message, Pipe.Execute<SendContext<CheckpointCommands>>(context => Prepare(context, reply)), cancellationToken);
+
+            // Over a channel that is lost at a bad moment MassTransit 8.4 may wait for ever, and listens to no token.
+            await endpoint.Send(message, Pipe.Execute<SendContext<CheckpointCommands>>(context => Prepare(context, reply)), cancellationToken)
+                .WaitAsync(cancellationToken);
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {

@@ -47,7 +47,7 @@ internal sealed class Answers(ICheckpointBus bus, ILogger<Answers> logger)
                         send.Durable = false;
                     }
                 }),
-                patience.Token);
+                patience.Token).WaitAsync(patience.Token);
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {

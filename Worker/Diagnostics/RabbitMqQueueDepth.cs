@@ -9,6 +9,8 @@ namespace AsyncCheckpoints.Worker.Diagnostics;
 /// <param name="names">The names.</param>
 internal sealed class RabbitMqQueueDepth(string uri, QueueNames names) : IQueueDepth, IAsyncDisposable
 {
+    // Of a connection whose other end is gone without a word.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
     private IConnection? _connection;
 
     public async Task<QueueCounts> CountAsync(CancellationToken cancellationToken)
@@ -19,9 +21,17 @@ internal sealed class RabbitMqQueueDepth(string uri, QueueNames names) : IQueueD
             _connection = await ConnectAsync(cancellationToken);
         }
 
-        // The queue of the dead may not be there yet: then nothing is dead.
-        return new QueueCounts(
-            await CountAsync(_connection, names.Commands, cancellationToken), await CountAsync(_connection, names.DeadCommands, cancellationToken) ?? 0);
+        try
+        {
+            // The queue of the dead may not be there yet: then nothing is dead.
+            return new QueueCounts(
+                await CountAsync(_connection, names.Commands, cancellationToken), await CountAsync(_connection, names.DeadCommands, cancellationToken) ?? 0);
+        }
+        catch
+        {
+            await DisposeAsync();
+            throw;
+        }
     }
 
     public async Task<long?> CountDeadAsync(CancellationToken cancellationToken)
@@ -34,22 +44,26 @@ internal sealed class RabbitMqQueueDepth(string uri, QueueNames names) : IQueueD
     {
         if (Interlocked.Exchange(ref _connection, null) is { } connection)
         {
+            await connection.AbortAsync(Patience);
             await connection.DisposeAsync();
         }
     }
 
     private static async Task<long?> CountAsync(IConnection connection, string queue, CancellationToken cancellationToken)
     {
-        // A queue that does not exist closes its channel.
-        await using var channel = await connection.CreateChannelAsync(cancellationToken: cancellationToken);
+        // A queue that does not exist closes its channel. After any other failure the connection goes, and the channel with it.
+        var channel = await connection.CreateChannelAsync(cancellationToken: cancellationToken);
+        long? count = null;
         try
         {
-            return (await channel.QueueDeclarePassiveAsync(queue, cancellationToken)).MessageCount;
+            count = (await channel.QueueDeclarePassiveAsync(queue, cancellationToken)).MessageCount;
         }
         catch (OperationInterruptedException e) when (e.ShutdownReason is { ReplyCode: 403 or 404 })
         {
-            return null;
         }
+
+        await channel.DisposeAsync();
+        return count;
     }
 
     private Task<IConnection> ConnectAsync(CancellationToken cancellationToken)

@@ -4,7 +4,10 @@ using AsyncCheckpoints.Worker.Storage;
 
 namespace AsyncCheckpoints.Worker.Outbox;
 
-/// <summary>Publishes what changed in the archive. While the broker is away its own publish waits and fails.</summary>
+/// <summary>
+/// Publishes what changed in the archive. While the broker is away its own publish waits and fails; of a channel that is
+/// lost at a bad moment it may wait for ever.
+/// </summary>
 internal sealed class EventPublisher(ICheckpointBus bus) : IOutboxTarget
 {
     public string Name => "Event delivery";
@@ -16,7 +19,7 @@ internal sealed class EventPublisher(ICheckpointBus bus) : IOutboxTarget
     public Task<bool> IsThereAsync(CancellationToken cancellationToken) => Task.FromResult(true);
 
     public Task DeliverAsync(IReadOnlyList<OutboxChange> changes, CancellationToken cancellationToken) =>
-        bus.Publish(EventsOf(changes), cancellationToken);
+        bus.Publish(EventsOf(changes), cancellationToken).WaitAsync(cancellationToken);
 
     /// <summary>The events that changes are; the same each time.</summary>
     /// <param name="changes">What changed in the archive.</param>

@@ -63,7 +63,7 @@ internal sealed class ReplayJob(ICheckpointArchive archive, ICheckpointBus bus, 
         {
             // Sent together: one wait for the broker's confirms, not one for each.
             await Task.WhenAll(batch.Items.Chunk(MaxMessageItems).Select(part => channel is null
-                ? bus.Publish(EventPublisher.EventsOf([.. part.Select(CommitPlan.ChangeOf)]), cancellationToken)
+                ? bus.Publish(EventPublisher.EventsOf([.. part.Select(CommitPlan.ChangeOf)]), cancellationToken).WaitAsync(cancellationToken)
                 : channel.SendAsync(CommandsOf(part), cancellationToken)));
             yield return new JobStep(JobJson.Write(batch.Cursor), batch.Items.Count) { Total = total, Counts = [("sent", batch.Items.Count)], Findings = batch.Problems };
         }
