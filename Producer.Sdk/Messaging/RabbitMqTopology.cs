@@ -12,8 +12,8 @@ internal static class RabbitMqTopology
 {
     /// <summary>
     /// How often the broker delivers a message before it gives it up. It counts what comes back: when a worker dies or loses
-    /// its connection with the message in hand, and once for an archive that is away, however long; one that takes small
-    /// writes and not this message's gets it again after each <c>Worker:PauseAfter</c>.
+    /// its connection with the message in hand, once for an archive that is away, however long, and every 20 minutes for one
+    /// that takes others and not this message.
     /// </summary>
     public const int DeliveryLimit = 200;
 

@@ -131,6 +131,56 @@ public sealed class RefusedWritesTests
         (await Deployment.CacheOf(client).GetPendingStatsAsync(default)).Count.ShouldBe(1);
     }
 
+    /// <summary>As when a statement runs into its timeout, or the disk has little room left.</summary>
+    [Fact]
+    public async Task OneCheckpoint_ForAReasonThatPasses_StaysInHandAndHoldsUpNobody()
+    {
+        await using var deployment = await CreateDeploymentAsync();
+        deployment["Worker:PauseAfter"] = "00:00:00.100";
+        deployment["Worker:Writers"] = "1";
+        var worker = await StartWorkerAsync(deployment);
+        var client = await deployment.StartClientAsync();
+        await RefuseAsync(deployment, "checkpoints", "NEW.checkpoint_id LIKE 'large%'", "53100");
+
+        await SaveAsync(client, "large", Durability.Queued);
+        var message = WriteAsync(worker, "before", "larger", "behind");
+        await SaveAsync(client, "neighbour", Durability.Persisted);
+        await Deployment.UntilAsync(async () => await ArchivedAsync(deployment) == "before behind neighbour", "what can be archived is");
+        var refusals = await RefusalsAsync(deployment);
+        await Deployment.UntilAsync(async () => await RefusalsAsync(deployment) > refusals + 3, "the others are tried again");
+        await SaveAsync(client, "next", Durability.Persisted);
+        _deliveries.Count.ShouldBe(3);
+        message.IsCompleted.ShouldBeFalse();
+        (await LettersAsync(worker)).ShouldBeEmpty();
+
+        await ExecuteAsync($"DROP TRIGGER refuse ON {deployment.Prefix}.checkpoints");
+        await message;
+        await Deployment.UntilAsync(
+            async () => await ArchivedAsync(deployment) == "before behind large larger neighbour next", "everything is archived");
+        await PendingAsync(client, 0);
+        _deliveries.Count.ShouldBe(3);
+        (await LettersAsync(worker)).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task OneCheckpoint_ForAReasonThatPasses_DoesNotHoldUpTheEndOfTheWorker()
+    {
+        await using var deployment = await CreateDeploymentAsync();
+        var worker = await StartWorkerAsync(deployment);
+        var client = await deployment.StartClientAsync();
+        await RefuseAsync(deployment, "checkpoints", "NEW.checkpoint_id LIKE 'large%'", "53100");
+        await SaveAsync(client, "large", Durability.Queued);
+        await Deployment.UntilAsync(async () => await RefusalsAsync(deployment) > 3, "it is tried by itself");
+
+        var elapsed = System.Diagnostics.Stopwatch.StartNew();
+        await deployment.StopAsync(worker);
+        elapsed.Elapsed.ShouldBeLessThan(TimeSpan.FromSeconds(10));
+
+        await ExecuteAsync($"DROP TRIGGER refuse ON {deployment.Prefix}.checkpoints");
+        await StartWorkerAsync(deployment);
+        await Deployment.UntilAsync(async () => await ArchivedAsync(deployment) == "large", "the message has gone back to the queue");
+    }
+
     private async Task<Deployment> CreateDeploymentAsync()
     {
         var deployment = new Deployment(ArchiveKind.Postgres);
@@ -201,11 +251,17 @@ public sealed class RefusedWritesTests
         return message;
     }
 
-    private Task<object?> RefuseAsync(Deployment deployment, string table, string condition) => ExecuteAsync(
+    private Task<object?> RefuseAsync(Deployment deployment, string table, string condition, string state = "XX001") => ExecuteAsync(
         $"""
-        CREATE FUNCTION {deployment.Prefix}.refuse_{table}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'refused' USING ERRCODE = 'XX001'; END $$;
+        CREATE SEQUENCE {deployment.Prefix}.refused_{table};
+        GRANT USAGE ON SEQUENCE {deployment.Prefix}.refused_{table} TO {_role};
+        CREATE FUNCTION {deployment.Prefix}.refuse_{table}() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN PERFORM nextval('{deployment.Prefix}.refused_{table}'); RAISE 'refused' USING ERRCODE = '{state}'; END $$;
         CREATE TRIGGER refuse BEFORE INSERT ON {deployment.Prefix}.{table} FOR EACH ROW WHEN ({condition}) EXECUTE FUNCTION {deployment.Prefix}.refuse_{table}();
         """);
+
+    private async Task<long> RefusalsAsync(Deployment deployment) =>
+        (long)(await ExecuteAsync($"SELECT last_value FROM {deployment.Prefix}.refused_checkpoints"))!;
 
     private async Task<string> ArchivedAsync(Deployment deployment) => $"{await ExecuteAsync(
         $"SELECT string_agg(checkpoint_id, ' ' ORDER BY checkpoint_id) FROM {deployment.Prefix}.checkpoints")}";

@@ -11,9 +11,9 @@ namespace AsyncCheckpoints.Worker.Archiving;
 /// <summary>
 /// Group commit: whatever waits at the moment becomes one transaction, without lingering; while it commits, the next one
 /// grows. An outage of the archive is waited out. A batch that the archive refuses, though it takes other writes, is
-/// halved until the message, and then the checkpoint, that it refuses stands alone; that one becomes a dead letter.
+/// halved until the message that it refuses stands alone; what becomes of that one is beside the others' way.
 /// </summary>
-internal sealed class ArchiveWriter : BackgroundService
+internal sealed partial class ArchiveWriter : BackgroundService
 {
     private readonly Channel<Waiting> _waiting = Channel.CreateUnbounded<Waiting>();
     private readonly Channel<bool> _changed = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
@@ -25,6 +25,7 @@ internal sealed class ArchiveWriter : BackgroundService
     private readonly WorkerMetrics _metrics;
     private readonly ILogger<ArchiveWriter> _logger;
     private readonly int _writers;
+    private readonly CancellationToken _ending;
     private int _committing;
     private int _waitingItems;
 
@@ -35,6 +36,7 @@ internal sealed class ArchiveWriter : BackgroundService
         IOptions<WorkerOptions> options,
         TimeProvider time,
         WorkerMetrics metrics,
+        IHostApplicationLifetime lifetime,
         ILogger<ArchiveWriter> logger)
     {
         _archive = archive;
@@ -44,6 +46,7 @@ internal sealed class ArchiveWriter : BackgroundService
         _time = time;
         _metrics = metrics;
         _logger = logger;
+        _ending = lifetime.ApplicationStopping;
         _writers = Math.Min(_options.Writers, archive.MaxWriters);
     }
 
@@ -116,7 +119,7 @@ internal sealed class ArchiveWriter : BackgroundService
             }
         }
 
-        while (Volatile.Read(ref _committing) > 0)
+        while (Volatile.Read(ref _committing) + Volatile.Read(ref _alone) > 0)
         {
             await _changed.Reader.ReadAsync(CancellationToken.None);
         }
@@ -151,7 +154,7 @@ internal sealed class ArchiveWriter : BackgroundService
         {
             if (batch.Count > 0)
             {
-                await CommitAsync(batch, false, stoppingToken);
+                await CommitAsync(batch, false, false, stoppingToken);
             }
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
@@ -190,8 +193,9 @@ internal sealed class ArchiveWriter : BackgroundService
 
     /// <param name="batch">What to commit.</param>
     /// <param name="wasProbed">Whether the archive has taken a probe since it last refused this or what holds it.</param>
+    /// <param name="isAlone">Whether it is one message, or a part of one, that does not hold up others.</param>
     /// <param name="stoppingToken">Stops it.</param>
-    private async Task CommitAsync(List<Waiting> batch, bool wasProbed, CancellationToken stoppingToken)
+    private async Task CommitAsync(List<Waiting> batch, bool wasProbed, bool isAlone, CancellationToken stoppingToken)
     {
         for (var attempt = 0; ; attempt++)
         {
@@ -215,16 +219,28 @@ internal sealed class ArchiveWriter : BackgroundService
             catch (Exception e)
             {
                 Failed(activity, started, e);
-                if (!TransientErrors.IsTransient(e) && await _state.TryProbeAsync(stoppingToken))
+                var passes = TransientErrors.IsTransient(e);
+                if (passes && !wasProbed && !isAlone)
+                {
+                    _state.Failed(e);
+                }
+
+                if (await _state.TryProbeAsync(stoppingToken))
                 {
                     if (wasProbed)
                     {
-                        await IsolateAsync(batch, e, stoppingToken);
+                        await (isAlone ? DivideAsync(batch[0], e, stoppingToken) : IsolateAsync(batch, e, stoppingToken));
                         return;
                     }
 
                     // It may have come back only now: the content is to blame when it is refused between two probes.
                     wasProbed = true;
+                    if (passes)
+                    {
+                        _state.Succeeded();
+                        await Task.Delay(Backoff.OfCalls.After(attempt), _time, stoppingToken);
+                    }
+
                     continue;
                 }
 
@@ -257,39 +273,6 @@ internal sealed class ArchiveWriter : BackgroundService
         activity?.Dispose();
     }
 
-    private async Task IsolateAsync(List<Waiting> batch, Exception reason, CancellationToken stoppingToken)
-    {
-        if (batch.Count > 1)
-        {
-            var half = batch.Count / 2;
-            await CommitAsync(batch[..half], true, stoppingToken);
-            await CommitAsync(batch[half..], true, stoppingToken);
-            return;
-        }
-
-        var whole = batch[0];
-        if (Poison.TrySplit(whole.Commands, reason) is not { } parts)
-        {
-            Log.ArchiveRefused(_logger, reason);
-            whole.TryFail(reason);
-            return;
-        }
-
-        foreach (var part in parts.Select(whole.Part))
-        {
-            await CommitAsync([part], true, stoppingToken);
-            if (!part.Committed.Task.IsCompletedSuccessfully)
-            {
-                // Withdrawn or refused: the message is not archived as a whole, and its marks stay.
-                whole.Committed.TrySetFromTask(part.Committed.Task);
-                return;
-            }
-        }
-
-        whole.TryComplete();
-        await _settler.EnqueueAsync([whole.Commands], stoppingToken);
-    }
-
     private async Task CompleteAsync(List<Waiting> batch, ArchiveCommit commit, TimeSpan elapsed, CancellationToken stoppingToken)
     {
         if (commit.Archived + commit.Deleted > 0 || batch.Exists(waiting => waiting.Commands.Command.Saves.Any(save => save.Uncached)))
@@ -307,6 +290,8 @@ internal sealed class ArchiveWriter : BackgroundService
     internal sealed class Waiting(IncomingCommands commands, CancellationToken cancellationToken)
     {
         private int _taken;
+
+        public CancellationToken Withdrawn => cancellationToken;
 
         public IncomingCommands Commands => commands;
 

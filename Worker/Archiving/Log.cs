@@ -44,4 +44,7 @@ internal static partial class Log
 
     [LoggerMessage(2013, LogLevel.Error, "Shard {Shard} holds something in Redis that is not ours; whether it loses its last writes is not seen")]
     public static partial void NoWatermark(ILogger logger, int shard, Exception exception);
+
+    [LoggerMessage(2014, LogLevel.Warning, "The archive takes others and not this message; it is tried again by itself, or what is wrong in it is taken out")]
+    public static partial void MessageRefused(ILogger logger, Exception exception);
 }

@@ -7,6 +7,12 @@ namespace AsyncCheckpoints.Worker.Archiving;
 /// <summary>Takes a message apart that the archive refuses, until the checkpoint that it refuses stands alone.</summary>
 internal static class Poison
 {
+    /// <summary>Whether <see cref="TrySplit"/> can still make smaller parts of it.</summary>
+    /// <param name="commands">The message.</param>
+    public static bool IsDivisible(IncomingCommands commands) =>
+        commands.Command.Saves.Count > 1
+        || (commands.Command.Saves.Count == 1 && commands.Command.Tombstones.Count + commands.DeadLetters.Count > 0);
+
     /// <summary>
     /// The parts of a message, to be committed one by one. They go without the message's id: each of them is a part of its
     /// effect, and a repeat of the message shall find again what the archive refuses, for its sender to hear of it. The
@@ -23,7 +29,7 @@ internal static class Poison
             return null;
         }
 
-        if (saves.Count == 1 && tombstones.Count == 0 && commands.DeadLetters.Count == 0)
+        if (!IsDivisible(commands))
         {
             return [ToDeadLetter(commands, saves[0], reason.Message)];
         }
