@@ -36,31 +36,34 @@ internal sealed partial class ArchiveWriter
 
     private async Task WriteAloneAsync(Waiting whole, CancellationToken stoppingToken)
     {
-        var started = _time.GetTimestamp();
-        using var givenBack = CancellationTokenSource.CreateLinkedTokenSource(whole.Withdrawn, _ending, stoppingToken);
+        using var inHand = new CancellationTokenSource(MaxInHand, _time);
+        using var givenBack = CancellationTokenSource.CreateLinkedTokenSource(whole.Withdrawn, inHand.Token, stoppingToken);
+        var alone = new Waiting(whole.Commands, givenBack.Token);
+        var rejections = whole.Commands.Rejections;
+        var rejectedBefore = rejections.Count;
         try
         {
-            for (var attempt = 0; _time.GetElapsedTime(started) < MaxInHand; attempt++)
+            for (var attempt = 0; ; attempt++)
             {
                 await _turn.WaitAsync(givenBack.Token);
                 try
                 {
-                    await CommitAsync([whole], attempt == 0, true, stoppingToken);
+                    rejections.RemoveRange(rejectedBefore, rejections.Count - rejectedBefore);
+                    await CommitAsync([alone], false, true, stoppingToken);
                 }
                 finally
                 {
                     _turn.Release();
                 }
 
-                if (whole.Committed.Task.IsCompleted)
+                if (alone.Committed.Task.IsCompleted)
                 {
+                    whole.Committed.TrySetFromTask(alone.Committed.Task);
                     return;
                 }
 
                 await Task.Delay(PauseAlone.After(attempt), _time, givenBack.Token);
             }
-
-            whole.TryCancel();
         }
         catch (OperationCanceledException) when (givenBack.IsCancellationRequested)
         {

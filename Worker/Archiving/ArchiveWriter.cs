@@ -25,7 +25,6 @@ internal sealed partial class ArchiveWriter : BackgroundService
     private readonly WorkerMetrics _metrics;
     private readonly ILogger<ArchiveWriter> _logger;
     private readonly int _writers;
-    private readonly CancellationToken _ending;
     private int _committing;
     private int _waitingItems;
 
@@ -36,7 +35,6 @@ internal sealed partial class ArchiveWriter : BackgroundService
         IOptions<WorkerOptions> options,
         TimeProvider time,
         WorkerMetrics metrics,
-        IHostApplicationLifetime lifetime,
         ILogger<ArchiveWriter> logger)
     {
         _archive = archive;
@@ -46,7 +44,6 @@ internal sealed partial class ArchiveWriter : BackgroundService
         _time = time;
         _metrics = metrics;
         _logger = logger;
-        _ending = lifetime.ApplicationStopping;
         _writers = Math.Min(_options.Writers, archive.MaxWriters);
     }
 
@@ -199,6 +196,12 @@ internal sealed partial class ArchiveWriter : BackgroundService
     {
         for (var attempt = 0; ; attempt++)
         {
+            batch.RemoveAll(waiting => waiting.TryGiveBack());
+            if (batch.Count == 0)
+            {
+                return;
+            }
+
             var started = _time.GetTimestamp();
             using var activity = CheckpointTracing.IsOn ? Trace(batch) : null;
             try

@@ -15,10 +15,12 @@ internal sealed class ConsumptionGate(
     EndpointKeeper keeper,
     IOptions<WorkerOptions> options,
     TimeProvider time,
+    IHostApplicationLifetime lifetime,
     ILogger<ConsumptionGate> logger)
     : BackgroundService, IReceiveEndpointObserver
 {
     private static readonly TimeSpan ProbeInterval = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan PatienceAtTheEnd = TimeSpan.FromSeconds(5);
     private volatile IReceiveEndpoint? _endpoint;
     private CancellationTokenSource _closing = new();
 
@@ -37,7 +39,16 @@ internal sealed class ConsumptionGate(
         return Task.CompletedTask;
     }
 
-    public Task Stopping(ReceiveEndpointStopping stopping) => Task.CompletedTask;
+    /// <summary>At the end of the worker, what the archive does not take in a moment goes back: no more of it comes now.</summary>
+    public Task Stopping(ReceiveEndpointStopping stopping)
+    {
+        if (lifetime.ApplicationStopping.IsCancellationRequested)
+        {
+            Volatile.Read(ref _closing).CancelAfter(PatienceAtTheEnd);
+        }
+
+        return Task.CompletedTask;
+    }
 
     public Task Completed(ReceiveEndpointCompleted completed) => Task.CompletedTask;
 

@@ -27,6 +27,7 @@ internal sealed class PendingRescuer(
 
     // What is late is most likely still on the queue while that is not empty; to archive it twice would make it later.
     private const int PatienceWithTheQueue = 10;
+    private static readonly TimeSpan MinPatience = TimeSpan.FromSeconds(5);
     private readonly string _owner = Guid.CreateVersion7().ToString("N");
 
     public string Name => "Rescue";
@@ -94,9 +95,30 @@ internal sealed class PendingRescuer(
             var commands = reader.Read(entries);
 
             // What is settled twice looks lost. The writer would do it in the background; here it must be done before the next look.
-            await writer.WriteAsync(commands with { Marks = [] }, cancellationToken);
+            if (!await TryWriteAsync(commands with { Marks = [] }, cancellationToken))
+            {
+                Log.ShardWaits(logger, shard);
+                return rescued;
+            }
+
             await settler.SettleAsync(commands.Marks, cancellationToken);
             rescued += entries.Count;
+        }
+    }
+
+    /// <summary>No longer than the lease: what the archive does not take shall not hold up the other shards.</summary>
+    private async Task<bool> TryWriteAsync(IncomingCommands commands, CancellationToken cancellationToken)
+    {
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        patience.CancelAfter(options.Value.RescueAfter > MinPatience ? options.Value.RescueAfter : MinPatience);
+        try
+        {
+            await writer.WriteAsync(commands, patience.Token);
+            return true;
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return false;
         }
     }
 

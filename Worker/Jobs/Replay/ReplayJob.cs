@@ -25,6 +25,9 @@ internal sealed class ReplayJob(ICheckpointArchive archive, ICheckpointBus bus, 
     // A message to a queue stays small, as those of clients do.
     private const int MaxMessageItems = 100;
 
+    // Of a channel that is lost at a bad moment MassTransit 8.4 may wait for ever.
+    private static readonly TimeSpan PublishTimeout = TimeSpan.FromSeconds(30);
+
     public string Kind => "replay";
 
     public void Validate(JsonElement arguments)
@@ -63,7 +66,7 @@ internal sealed class ReplayJob(ICheckpointArchive archive, ICheckpointBus bus, 
         {
             // Sent together: one wait for the broker's confirms, not one for each.
             await Task.WhenAll(batch.Items.Chunk(MaxMessageItems).Select(part => channel is null
-                ? bus.Publish(EventPublisher.EventsOf([.. part.Select(CommitPlan.ChangeOf)]), cancellationToken).WaitAsync(cancellationToken)
+                ? bus.Publish(EventPublisher.EventsOf([.. part.Select(CommitPlan.ChangeOf)]), cancellationToken).WaitAsync(PublishTimeout, cancellationToken)
                 : channel.SendAsync(CommandsOf(part), cancellationToken)));
             yield return new JobStep(JobJson.Write(batch.Cursor), batch.Items.Count) { Total = total, Counts = [("sent", batch.Items.Count)], Findings = batch.Problems };
         }
