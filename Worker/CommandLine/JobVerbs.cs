@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
+using AsyncCheckpoints.Worker.Jobs.Erase;
 
 namespace AsyncCheckpoints.Worker.CommandLine;
 
@@ -82,13 +83,24 @@ internal static class JobVerbs
         var executions = new Option<string?>("--executions") { Description = "A pattern with * and ?. Without --metadata all of these executions goes." };
         var metadata = new Option<string?>("--metadata") { Description = "Only checkpoints with these members: a JSON object." };
         var dryRun = new Option<bool>("--dry-run") { Description = "Only count." };
-        var command = new Command("erase", "Erase what is stored of a person, in Redis, archive and dead letters. Exit code 4 when something could not be reached; it is listed.") { executions, metadata, dryRun };
-        return Job(command, "erase", result => new
-        {
-            executions = result.GetValue(executions),
-            metadata = ParseJson(result.GetValue(metadata)),
-            dryRun = result.GetValue(dryRun),
-        });
+        var spools = new Option<string[]>("--spool") { Description = "Instead, out of the file of an application's spool, here and without a worker; may be repeated. The application must be stopped." };
+        var command = new Command("erase", "Erase what is stored of a person, in Redis, archive and dead letters. Exit code 4 when something could not be reached; it is listed.") { executions, metadata, dryRun, spools };
+        return Job(
+            command,
+            "erase",
+            result => new
+            {
+                executions = result.GetValue(executions),
+                metadata = ParseJson(result.GetValue(metadata)),
+                dryRun = result.GetValue(dryRun),
+            },
+            instead: (result, isJson, cancellationToken) => result.GetValue(spools) is { Length: > 0 } files
+                ? SpoolVerb.Erase(
+                    files,
+                    new EraseArguments { Executions = result.GetValue(executions), Metadata = ParseJson(result.GetValue(metadata)), DryRun = result.GetValue(dryRun) },
+                    isJson,
+                    cancellationToken)
+                : null);
     }
 
     public static Command Jobs()
@@ -140,7 +152,8 @@ internal static class JobVerbs
         }
     }
 
-    private static Command Job(Command command, string kind, Func<ParseResult, object> arguments)
+    private static Command Job(
+        Command command, string kind, Func<ParseResult, object> arguments, Func<ParseResult, bool, CancellationToken, int?>? instead = null)
     {
         var (url, json, rate, detach) = (SharedOptions.Url(), SharedOptions.Json(), SharedOptions.Rate(), SharedOptions.Detach());
         command.Add(url);
@@ -149,6 +162,11 @@ internal static class JobVerbs
         command.Add(detach);
         command.SetAction(async (result, cancellationToken) =>
         {
+            if (instead?.Invoke(result, result.GetValue(json), cancellationToken) is { } code)
+            {
+                return code;
+            }
+
             using var worker = new WorkerClient(result.GetValue(url)!);
             return await JobWatch.RunAsync(
                 worker, kind, arguments(result), result.GetValue(rate), result.GetValue(detach), result.GetValue(json), cancellationToken);

@@ -59,8 +59,9 @@ internal static class ApiProblem
         ? With(problem, ("executionId", k.ExecutionId), ("namespace", k.Namespace), ("id", k.Id))
         : problem;
 
-    // The BCL appends " (Parameter 'x')".
-    private static string MessageOf(ArgumentException e)
+    /// <summary>What an exception says, without the " (Parameter 'x')" that the BCL appends.</summary>
+    /// <param name="e">The exception.</param>
+    public static string MessageOf(ArgumentException e)
     {
         var suffix = $" (Parameter '{e.ParamName}')";
         return e.Message.EndsWith(suffix, StringComparison.Ordinal) ? e.Message[..^suffix.Length] : e.Message;
