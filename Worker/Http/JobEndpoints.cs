@@ -1,4 +1,5 @@
 using System.Text.Json;
+using AsyncCheckpoints.Contracts;
 using AsyncCheckpoints.Worker.Jobs;
 using AsyncCheckpoints.Worker.Storage;
 
@@ -27,8 +28,15 @@ internal static class JobEndpoints
     {
         var query = new ApiQuery(context, "state", "kind", "limit", "continuationToken");
         var limit = (int)(query.Number("limit", 1, MaxLimit) ?? DefaultLimit);
+        var kinds = context.RequestServices.GetRequiredService<JobStarter>().Kinds;
+        var kind = query.Word("kind", [.. kinds]) is { } index ? kinds[index] : null;
+        if (query.Text("continuationToken") is { } token)
+        {
+            CheckpointLimits.ValidateId(token, "continuationToken");
+        }
+
         var jobs = await StoreOf(context).ListJobsAsync(
-            (JobState?)query.Word("state", [.. JobStates.Texts]), query.Text("kind"), query.Text("continuationToken"), limit, context.RequestAborted);
+            (JobState?)query.Word("state", [.. JobStates.Texts]), kind, query.Text("continuationToken"), limit, context.RequestAborted);
         var items = new JobItems([.. jobs.Select(job => new JobItem(job))], jobs.Count == limit ? jobs[^1].Id : null);
         await context.Response.WriteAsJsonAsync(items, ApiJson.Default.JobItems, cancellationToken: context.RequestAborted);
     }

@@ -8,6 +8,9 @@ namespace AsyncCheckpoints.Tests.Http.Hostile;
 /// <param name="MayBeBare">Whether the server itself refuses it, before the worker sees it: then there is only a status.</param>
 internal sealed record BadRequest(string What, byte[] Bytes, bool MayBeBare)
 {
+    /// <summary>What it is meant for: an operation, one of its parameters, or a kind of job; null: whatever it meets.</summary>
+    public string? Aim { get; init; }
+
     public bool IsHead => Bytes.AsSpan().StartsWith("HEAD "u8);
 
     public override string ToString() =>

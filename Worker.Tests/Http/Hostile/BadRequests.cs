@@ -11,32 +11,42 @@ internal sealed class BadRequests(int seed, string host)
 {
     private const string Checkpoints = "/executions/e/checkpoints";
 
+    // Health, metrics and the document take any query.
     private static readonly Endpoint[] Endpoints =
     [
-        new("GET", "/executions", "prefix=text limit=limit"),
-        new("DELETE", "/executions/e-gone", "durability=word"),
-        new("GET", "/executions/e/latest", "namespace=text format=word"),
-        new("HEAD", "/executions/e/latest", "namespace=text format=word"),
-        new("POST", Checkpoints, "namespace=text id=id parentId=id node=text version=number createdAt=time metadata=json durability=word expectedLatestId=text strict=flag"),
-        new("PUT", $"{Checkpoints}/c", "namespace=text parentId=id node=text version=number createdAt=time metadata=json durability=word expectedLatestId=text strict=flag"),
-        new("GET", Checkpoints, "namespace=text allNamespaces=flag parentId=id node=text metadata=json afterSequence=number beforeSequence=number limit=limit order=word includeState=flag continuationToken=token"),
-        new("GET", $"{Checkpoints}/c", "namespace=text format=word"),
-        new("HEAD", $"{Checkpoints}/c", "namespace=text"),
-        new("DELETE", $"{Checkpoints}/c-gone", "namespace=text durability=word"),
-        new("POST", $"{Checkpoints}/c/fork", "to=id namespace=text durability=word strict=flag"),
+        new("GET", "/executions", "prefix=text contains=text limit=limit continuationToken=id"),
+        new("DELETE", "/executions/{execution}", "durability=word"),
+        new("GET", "/executions/{execution}/latest", "namespace=text format=word"),
+        new("HEAD", "/executions/{execution}/latest", "namespace=text format=word"),
+        new("POST", "/executions/{execution}/checkpoints", "namespace=text id=id parentId=id node=text version=number createdAt=time metadata=json durability=word expectedLatestId=text strict=flag"),
+        new("PUT", "/executions/{execution}/checkpoints/{id}", "namespace=text parentId=id node=text version=number createdAt=time metadata=json durability=word expectedLatestId=text strict=flag"),
+        new("GET", "/executions/{execution}/checkpoints", "namespace=text allNamespaces=flag parentId=id node=text metadata=json afterSequence=number beforeSequence=number limit=limit order=word includeState=flag continuationToken=token"),
+        new("GET", "/executions/{execution}/checkpoints/{id}", "namespace=text format=word"),
+        new("HEAD", "/executions/{execution}/checkpoints/{id}", "namespace=text"),
+        new("DELETE", "/executions/{execution}/checkpoints/{id}", "namespace=text durability=word"),
+        new("POST", "/executions/{execution}/checkpoints/{id}/fork", "to=id namespace=text durability=word strict=flag"),
         new("POST", "/jobs", ""),
-        new("GET", "/jobs", "state=word limit=limit"),
-        new("GET", "/jobs/none", ""),
-        new("GET", "/jobs/none/findings", "limit=limit continuationToken=number"),
-        new("POST", "/jobs/none/cancel", ""),
+        new("GET", "/jobs", "state=word kind=word limit=limit continuationToken=id"),
+        new("GET", "/jobs/{id}", ""),
+        new("GET", "/jobs/{id}/findings", "limit=limit continuationToken=number"),
+        new("POST", "/jobs/{id}/cancel", ""),
         new("GET", "/dead-letters", "limit=limit continuationToken=number"),
-        new("GET", "/dead-letters/999999", ""),
-        new("POST", "/dead-letters/999999/retry", ""),
-        new("DELETE", "/dead-letters/999999", ""),
+        new("GET", "/dead-letters/{id}", ""),
+        new("POST", "/dead-letters/{id}/retry", ""),
+        new("DELETE", "/dead-letters/{id}", ""),
         new("GET", "/stats", ""),
+        new("GET", "/stats/history", "after=time"),
         new("GET", "/audit", "limit=limit continuationToken=number"),
         new("GET", "/export", "execution=id executionPrefix=text namespace=text node=text metadata=json savedFrom=time savedBefore=time gzip=flag"),
+        new("GET", "/health/live", null),
+        new("HEAD", "/health/live", null),
+        new("GET", "/health/ready", null),
+        new("HEAD", "/health/ready", null),
+        new("GET", "/metrics", null),
+        new("GET", "/openapi.json", null),
     ];
+
+    private static readonly string[] Kinds = ["backfill", "dead-letter-discard", "dead-letter-retry", "erase", "export", "replay", "retention", "verify"];
 
     private static readonly string[] GoodJobs =
     [
@@ -45,16 +55,47 @@ internal sealed class BadRequests(int seed, string host)
         """{"kind":"export","arguments":{"path":"x.jsonl","node":"a"}}""",
         """{"kind":"retention","arguments":{"rules":[{"executions":"*","keepLast":3}],"dryRun":true}}""",
         """{"kind":"dead-letter-retry","arguments":{"ids":[1,2]}}""",
+        """{"kind":"erase","arguments":{"executions":"nobody-*","dryRun":true}}""",
     ];
 
     private readonly Random _random = new(seed);
 
-    private sealed record Endpoint(string Method, string Path, string Query)
+    private sealed record Endpoint(string Method, string Pattern, string? Query)
     {
-        public (string Name, string Kind)[] Parameters { get; } = [.. Query.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(p => (p.Split('=')[0], p.Split('=')[1]))];
+        public string Name => $"{Method} {Pattern}";
+
+        public string Path { get; } = Pattern
+            .Replace("{execution}", Pattern.EndsWith("{execution}", StringComparison.Ordinal) ? "e-gone" : "e", StringComparison.Ordinal)
+            .Replace("{id}", Pattern[1] == 'j' ? "none" : Pattern[1] == 'd' ? "999999" : Method == "DELETE" ? "c-gone" : "c", StringComparison.Ordinal);
+
+        public (string Name, string Kind)[] Parameters { get; } = [.. (Query ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(p => (p.Split('=')[0], p.Split('=')[1]))];
     }
 
-    public IEnumerable<BadRequest> Take(int count) => Enumerable.Range(0, count).Select(_ => Make());
+    /// <summary>So many; the first of them go through every endpoint, parameter and kind of job.</summary>
+    /// <param name="count">How many.</param>
+    public IEnumerable<BadRequest> Take(int count) => Each().Concat(Enumerable.Range(0, count).Select(_ => Make())).Take(count);
+
+    private IEnumerable<BadRequest> Each()
+    {
+        foreach (var endpoint in Endpoints)
+        {
+            yield return AnotherHost(endpoint.Method, endpoint.Path) with { Aim = endpoint.Name };
+            if (endpoint.Query is not null)
+            {
+                yield return Request("unknown parameter", endpoint.Method, $"{endpoint.Path}?{Text(8)}z=1") with { Aim = endpoint.Name };
+            }
+
+            foreach (var (name, kind) in endpoint.Parameters)
+            {
+                yield return Request($"bad {kind}", endpoint.Method, $"{endpoint.Path}?{name}={Bad(kind)}") with { Aim = $"{endpoint.Name}?{name}" };
+            }
+        }
+
+        foreach (var kind in Kinds)
+        {
+            yield return Request("bad arguments", "POST", "/jobs", "Content-Type: application/json", Encoding.UTF8.GetBytes(BadJobOf(kind))) with { Aim = $"job {kind}" };
+        }
+    }
 
     private BadRequest Make() => _random.Next(20) switch
     {
@@ -69,7 +110,7 @@ internal sealed class BadRequests(int seed, string host)
 
     private BadRequest BadQuery()
     {
-        var endpoint = Pick(Endpoints);
+        var endpoint = Pick(Endpoints.Where(endpoint => endpoint.Query is not null).ToArray());
         var (what, query) = _random.Next(6) switch
         {
             0 => ("unknown parameter", $"{Text(8)}z={Uri.EscapeDataString(Text(8))}"),
@@ -86,8 +127,9 @@ internal sealed class BadRequests(int seed, string host)
         var endpoint = Pick(Endpoints.Where(endpoint => endpoint.Path.Contains("/e/", StringComparison.Ordinal)).ToArray());
         var segment = Pick(
             ".", "..", "%2E", "%2e%2E", ".%2e", "", "%", "%1", "%GG", "%FF", "%C0%AE", "%ED%A0%80", "%01", "%7F", "%C2%85", new string('x', 257), Repeat("%C3%A9", 300), "%0A", "%0D%0A");
-        return _random.Next(4) switch
+        return _random.Next(5) switch
         {
+            4 => Request("bad number", Pick("GET", "DELETE"), $"/dead-letters/{Pick("x", "-1", "1.5", "+1", "%201", "0x1", "99999999999999999999")}"),
             0 => Request("no such path", endpoint.Method, $"/{Text(8)}/{Text(8)}"),
             1 => Request("a segment too many", endpoint.Method, $"{Checkpoints}/c/fork/{Text(4)}"),
             2 => Request("a slash too many", endpoint.Method, Pick($"{endpoint.Path}/", $"/{endpoint.Path}", endpoint.Path.Replace("/e/", "//e/", StringComparison.Ordinal))),
@@ -112,10 +154,11 @@ internal sealed class BadRequests(int seed, string host)
             3 => $"Content-Type: {Pick(new string('x', 257), "a/b\u00c2\u0085")}",
             _ => $"Origin: {Pick("http://evil.example", "null", "http://localhost", $"https://{host}", Text(9))}",
         };
-        return _random.Next(4) == 0
-            ? Request("another host", save.Item1, save.Item2, hostHeader: Pick("evil.example", "localhost.evil.example", "192.0.2.7", "[2001:db8::1]:80", $"{Text(5)}.example"))
-            : Request("bad header", save.Item1, save.Item2, header);
+        return _random.Next(4) == 0 ? AnotherHost(save.Item1, save.Item2) : Request("bad header", save.Item1, save.Item2, header);
     }
+
+    private BadRequest AnotherHost(string method, string path) =>
+        Request("another host", method, path, hostHeader: Pick("evil.example", "localhost.evil.example", "192.0.2.7", "[2001:db8::1]:80", $"{Text(5)}.example"));
 
     private BadRequest BadJob()
     {
@@ -129,7 +172,7 @@ internal sealed class BadRequests(int seed, string host)
             2 => ("unknown kind", good.Replace("\"kind\":\"", "\"kind\":\"x", StringComparison.Ordinal)),
             3 => ("wrong type", good.Replace("\"kind\":\"", $"\"{Pick("priority", "itemsPerSecond", "maxAttempts", "scheduledAt", "arguments", "uniqueKey")}\":{Pick("[]", "true", "\"x\"x", "{]", "1e400")},\"kind\":\"", StringComparison.Ordinal)),
             4 => ("out of bounds", good.Replace("\"kind\":\"", $"\"{Pick("priority", "itemsPerSecond", "maxAttempts")}\":{Pick("-99999", "1000001", "99999999999", "1.5", "\"1\"")},\"kind\":\"", StringComparison.Ordinal)),
-            5 => ("bad arguments", $$"""{"kind":"{{Pick("verify", "export", "replay", "backfill", "retention", "dead-letter-retry", "dead-letter-discard")}}","arguments":{{BadArguments()}}}"""),
+            5 => ("bad arguments", BadJobOf(Pick(Kinds))),
             6 => ("bytes", Text(_random.Next(1, 200))),
             _ => ("not JSON", good),
         };
@@ -137,11 +180,14 @@ internal sealed class BadRequests(int seed, string host)
         return Request(what, "POST", "/jobs", $"Content-Type: {type}", Encoding.UTF8.GetBytes(body));
     }
 
+    private string BadJobOf(string kind) => $$"""{"kind":"{{kind}}","arguments":{{BadArguments()}}}""";
+
     private string BadArguments() => Pick(
         "[]", "1", "\"x\"", "{\"nonsense\":1}", "{\"execution\":1}", "{\"execution\":\"\"}", "{\"execution\":\"a\",\"executionPrefix\":\"a\"}", "{\"node\":\"\\u0000\"}",
         "{\"executionPrefix\":\"\\ud800\"}", "{\"savedFrom\":\"yesterday\"}", "{\"path\":\"../x\"}", "{\"path\":\"/x\"}", "{\"path\":\"a\\u0000b\"}", "{\"path\":\"\"}", "{\"to\":\"nowhere\"}",
         "{\"to\":\"queue:\"}", "{\"source\":\"nowhere\"}", "{\"against\":\"nowhere\"}", "{\"rules\":[{}]}", "{\"rules\":[null]}", "{\"rules\":[{\"maxAge\":\"x\"}]}", "{\"rules\":[{\"keepLast\":-1}]}",
-        "{\"rules\":{}}", "{\"ids\":[\"a\"]}", "{\"ids\":[]}", "{\"ids\":null}", "{\"all\":1}", "{\"metadata\":[]}", $"{{\"metadata\":{Nested(80)}}}",
+        "{\"rules\":{}}", "{\"ids\":[\"a\"]}", "{\"ids\":[]}", "{\"ids\":null}", "{\"all\":1}", "{\"executions\":\"*\"}", "{\"executions\":\"?*\"}", "{\"executions\":\"\"}", "{\"executions\":1}", "{\"executions\":\"*\",\"metadata\":{}}",
+        "{\"executions\":\"x\",\"dryRun\":\"yes\"}", "{\"executions\":\"a\\u0001\"}", "{\"metadata\":[]}", $"{{\"metadata\":{Nested(80)}}}",
         $"{{\"execution\":\"{new string('x', 300)}\"}}", $"{{\"{new string('y', 2000)}\":1}}");
 
     private BadRequest BadBody()

@@ -1,5 +1,6 @@
 using AsyncCheckpoints.Tests.Storage.Postgres;
 using Xunit;
+using Xunit.Abstractions;
 
 namespace AsyncCheckpoints.Tests.Http.Hostile;
 
@@ -14,4 +15,5 @@ public sealed class ServerBadRequestHost : BadRequestHost
     }
 }
 
-public sealed class ServerBadRequestTests(ServerBadRequestHost host) : BadRequestTests(host, 300), IClassFixture<ServerBadRequestHost>;
+public sealed class ServerBadRequestTests(ServerBadRequestHost host, ITestOutputHelper output)
+    : BadRequestTests(host, output, 300), IClassFixture<ServerBadRequestHost>;
