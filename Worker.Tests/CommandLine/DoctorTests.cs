@@ -12,7 +12,7 @@ using Xunit;
 namespace AsyncCheckpoints.Tests.CommandLine;
 
 /// <summary>Doctor finds what is wrong, and nothing where all is well.</summary>
-public sealed class DoctorTests : IAsyncLifetime
+public sealed partial class DoctorTests : IAsyncLifetime
 {
     private readonly string _prefix = $"t{Guid.NewGuid():N}"[..20];
     private readonly Dictionary<string, string?> _settings = [];

@@ -4,7 +4,7 @@ using Npgsql;
 
 namespace AsyncCheckpoints.Worker.Doctor;
 
-/// <summary>PostgreSQL: version, durability, isolation, clock, schema, connections.</summary>
+/// <summary>PostgreSQL: version, durability, isolation, clock, schema, rights, connections.</summary>
 internal static class PostgresCheckup
 {
     private const string Part = "postgres";
@@ -28,8 +28,10 @@ internal static class PostgresCheckup
         await CheckAsync(
             "default_transaction_isolation", value => value == "read committed", "the worker refuses it.",
             "ALTER ROLE … SET default_transaction_isolation = 'read committed'.", Severity.Error);
+        // Of a standby too, whose default is off.
         await CheckAsync(
-            "default_transaction_read_only", value => value == "off", "nothing can be archived.", "Point ConnectionStrings:Postgres to the primary.", Severity.Error);
+            "transaction_read_only", value => value == "off", "nothing can be archived.",
+            "Point ConnectionStrings:Postgres to the primary, and set default_transaction_read_only = off.", Severity.Error);
         await CheckConnectionsAsync(source, connectionString, findings, cancellationToken);
         var there = await ScalarAsync<DateTime>(source, "/* doctor.clock */ SELECT clock_timestamp()", cancellationToken);
         var difference = (new DateTimeOffset(there, TimeSpan.Zero) - time.GetUtcNow()).Duration();
@@ -60,6 +62,14 @@ internal static class PostgresCheckup
 
     private static async Task CheckSchemaAsync(NpgsqlDataSource source, WorkerOptions options, List<Finding> findings, CancellationToken cancellationToken)
     {
+        var missing = await MissingRightsAsync(source, options, cancellationToken);
+        if (missing.Length > 0)
+        {
+            findings.Add(new Finding(Severity.Error, Part, "rights", $"The role lacks {missing}.", $"Grant it, or have a role that owns schema \"{options.Schema}\" run the worker and 'migrate'."));
+            return;
+        }
+
+        findings.Add(new Finding(Severity.Ok, Part, "rights", "The role has what a worker needs."));
         var tables = $"\"{options.Schema}\".{options.TablePrefix}";
         await using var exists = source.CreateCommand("/* doctor.schema */ SELECT to_regclass($1) IS NOT NULL");
         exists.Parameters.Add(new() { Value = $"{tables}schema_version" });
@@ -68,6 +78,33 @@ internal static class PostgresCheckup
             ? await ScalarAsync<int>(source, $"/* doctor.schema_version */ SELECT coalesce(max(v.version), 0) FROM {tables}schema_version AS v", cancellationToken)
             : 0;
         findings.Add(SchemaFinding(Part, found, known));
+    }
+
+    private static async Task<string> MissingRightsAsync(NpgsqlDataSource source, WorkerOptions options, CancellationToken cancellationToken)
+    {
+        await using var command = source.CreateCommand(
+            """
+            /* doctor.rights */
+            SELECT coalesce(string_agg(m.missing, ', ' ORDER BY m.missing), '')
+            FROM (
+                SELECT 'CREATE on database ' || current_database() AS missing
+                WHERE to_regnamespace(quote_ident($1)) IS NULL AND NOT has_database_privilege(current_database(), 'CREATE')
+                UNION ALL
+                SELECT 'USAGE on schema ' || n.nspname FROM pg_namespace AS n WHERE n.nspname = $1 AND NOT has_schema_privilege(n.oid, 'USAGE')
+                UNION ALL
+                SELECT r.right_name || ' on ' || c.relname
+                FROM pg_class AS c
+                JOIN pg_namespace AS n ON n.oid = c.relnamespace
+                CROSS JOIN unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS r (right_name)
+                WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') AND NOT has_table_privilege(c.oid, r.right_name)
+                    AND (c.relname = ANY ($2) OR c.relname = $3 AND r.right_name = 'SELECT')
+            ) AS m
+            """);
+        string[] names = ["checkpoints", "inbox", "outbox", "dead_letters", "tombstones", "jobs", "job_findings", "audit"];
+        command.Parameters.Add(new() { Value = options.Schema });
+        command.Parameters.Add(new() { Value = names.Select(name => options.TablePrefix + name).ToArray() });
+        command.Parameters.Add(new() { Value = $"{options.TablePrefix}schema_version" });
+        return (string)(await command.ExecuteScalarAsync(cancellationToken))!;
     }
 
     /// <summary>What a schema's version means.</summary>

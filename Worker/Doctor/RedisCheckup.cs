@@ -4,12 +4,14 @@ using StackExchange.Redis;
 
 namespace AsyncCheckpoints.Worker.Doctor;
 
-/// <summary>Redis: version, durability, eviction, clock, layout.</summary>
+/// <summary>Redis: version, durability, room, eviction, clock, layout, and what waits there for the archive.</summary>
 internal static class RedisCheckup
 {
     private const string Part = "redis";
     private static readonly Version Oldest = new(6, 0);
+    private const double MaxMemoryShare = 0.9;
     private static readonly TimeSpan MaxClockDifference = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan MaxPendingAge = TimeSpan.FromMinutes(2);
 
     public static async Task<IReadOnlyList<Finding>> RunAsync(
         string connectionString, CheckpointOptions options, TimeProvider time, CancellationToken cancellationToken)
@@ -27,10 +29,45 @@ internal static class RedisCheckup
         findings.Add(info.GetValueOrDefault("aof_enabled") == "1"
             ? new Finding(Severity.Ok, Part, "appendonly", "yes")
             : new Finding(Severity.Error, Part, "appendonly", "no: what is only in Redis is lost when it restarts.", "Set appendonly yes."));
+        findings.Add(CheckMemory(info));
         await CheckSettingsAsync(redis, findings, cancellationToken);
         await CheckClockAsync(redis, time, findings, cancellationToken);
         await CheckLayoutAsync(redis, options, findings, cancellationToken);
+        if (findings.All(finding => finding.Severity < Severity.Error))
+        {
+            findings.Add(await CheckPendingAsync(connectionString, options, cancellationToken));
+        }
+
         return findings;
+    }
+
+    private static Finding CheckMemory(Dictionary<string, string> info)
+    {
+        var (used, most) = (NumberOf("used_memory"), NumberOf("maxmemory"));
+        return most == 0 || used <= MaxMemoryShare * most
+            ? new Finding(Severity.Ok, Part, "memory", $"{used} bytes are used.")
+            : new Finding(
+                Severity.Warning,
+                Part,
+                "memory",
+                $"{used} of {most} bytes are used; a full Redis refuses saves.",
+                "Raise maxmemory, or keep less there: CacheTtl, MaxCachedPerStream. What is pending leaves once the archive has it.");
+
+        long NumberOf(string name) => long.TryParse(info.GetValueOrDefault(name), NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : 0;
+    }
+
+    private static async Task<Finding> CheckPendingAsync(string connectionString, CheckpointOptions options, CancellationToken cancellationToken)
+    {
+        await using var cache = new RedisCheckpointCache(connectionString, options.Prefix, options.ShardCount, options.CacheTimeout);
+        var pending = await cache.GetPendingStatsAsync(cancellationToken);
+        return pending.OldestAge <= MaxPendingAge
+            ? new Finding(Severity.Ok, Part, "pending", $"{pending.Count}")
+            : new Finding(
+                Severity.Warning,
+                Part,
+                "pending",
+                $"{pending.Count} saves and deletions are not archived, the oldest since {pending.OldestAge:d\\.hh\\:mm\\:ss}.",
+                "Check that a worker runs and that its archive takes writes. Do not flush Redis.");
     }
 
     private static async Task CheckSettingsAsync(RedisConnection redis, List<Finding> findings, CancellationToken cancellationToken)

@@ -65,6 +65,11 @@ internal static class SqliteCheckup
             var existing = folder;
             while (!Directory.Exists(existing))
             {
+                if (File.Exists(existing))
+                {
+                    throw new IOException($"'{existing}' is a file.");
+                }
+
                 existing = Path.GetDirectoryName(existing)!;
             }
 
