@@ -86,6 +86,64 @@ public sealed class PostgresArchiveTests : ArchiveConformanceTests
         (await IdsAsync(sut, All("e"))).ShouldEndWith("002,001");
     }
 
+    /// <summary>Where building it takes long, an operator builds the index beforehand, without holding up saves (OPERATIONS.md).</summary>
+    [Fact]
+    public async Task MigrateAsync_IndexBuiltBeforehand_IsTaken()
+    {
+        await PrepareSchemaAsync("");
+        foreach (var migration in Migrations.Load(Dialect, "{tables}", "").Where(migration => migration.Version < 3))
+        {
+            await ExecuteAsync(migration.Sql);
+            await ExecuteAsync($"INSERT INTO {{tables}}schema_version (version, name) VALUES ({migration.Version}, '{migration.Name}')");
+        }
+
+        await ExecuteAsync("CREATE INDEX CONCURRENTLY outbox_claimable ON checkpoints.outbox (kind, outbox_id) WHERE delivered_at IS NULL");
+        var built = await ExecuteAsync("SELECT 'checkpoints.outbox_claimable'::regclass::oid::bigint");
+
+        await CommitAsync(await CreateSut(), Make("e", "a", 1));
+
+        (await ExecuteAsync("SELECT 'checkpoints.outbox_claimable'::regclass::oid::bigint")).ShouldBe(built);
+        (await ExecuteAsync("SELECT to_regclass('checkpoints.outbox_pending') IS NULL")).ShouldBe(true);
+    }
+
+    private protected override string Dialect => "Postgres";
+
+    private protected override string ColumnsSql => """
+        SELECT json_agg(json_build_object(
+            'table', c.relname, 'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod),
+            'isRequired', (a.attnotnull AND NOT a.atthasdef AND a.attidentity = '')::int, 'isGenerated', (a.attidentity <> '')::int) ORDER BY c.oid, a.attnum)::text
+        FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+        WHERE c.relnamespace = 'checkpoints'::regnamespace AND c.relkind = 'r' AND starts_with(c.relname, '{prefix}') AND c.relname <> '{prefix}schema_version'
+        """;
+
+    private protected override string KeysSql => """
+        SELECT json_agg(json_build_object('table', c.relname, 'columns', (
+            SELECT json_agg(a.attname ORDER BY k.position)
+            FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, position) JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = k.attnum)))::text
+        FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indrelid
+        WHERE c.relnamespace = 'checkpoints'::regnamespace AND starts_with(c.relname, '{prefix}') AND i.indisunique AND i.indpred IS NULL
+        """;
+
+    private protected override async Task PrepareSchemaAsync(string prefix)
+    {
+        await ExecuteAsync("CREATE SCHEMA IF NOT EXISTS checkpoints");
+        await ExecuteAsync(new PostgresSql($"checkpoints.{prefix}").VersionTable);
+    }
+
+    private protected override string RowsSql(string table, IEnumerable<string> columns) =>
+        $"SELECT string_agg(r::text, E'\\n' ORDER BY r::text) FROM (SELECT {string.Join(", ", columns)} FROM {table}) AS r";
+
+    private protected override string? Literal(string type, string column, int number) => type switch
+    {
+        "text" => $"'{column}{number}'",
+        "smallint" or "integer" or "bigint" => $"{number}",
+        "double precision" => $"{number}.5",
+        "boolean" => number % 2 == 0 ? "true" : "false",
+        "bytea" => $"'\\x0{number}'",
+        "timestamp with time zone" => $"'2026-01-0{number}'",
+        _ => null,
+    };
+
     private protected override ICheckpointArchive Create(string prefix = "", TimeProvider? time = null) =>
         new PostgresArchive(new() { ConnectionString = _connectionString, TablePrefix = prefix });
 

@@ -41,6 +41,44 @@ public sealed class SqliteArchiveTests : ArchiveConformanceTests
         (await ExecuteAsync("PRAGMA journal_mode")).ShouldBe("wal");
     }
 
+    private protected override string Dialect => "Sqlite";
+
+    private protected override string ColumnsSql => """
+        SELECT json_group_array(json_object(
+            'table', x.table_name, 'name', x.name, 'type', x.type,
+            'isRequired', (x."notnull" OR x.pk > 0) AND x.dflt_value IS NULL AND NOT x.is_generated, 'isGenerated', x.is_generated))
+        FROM (
+            SELECT m.name AS table_name, p.*,
+                p.pk = 1 AND p.type = 'INTEGER' AND (SELECT count(*) FROM pragma_table_info(m.name) AS o WHERE o.pk > 0) = 1 AS is_generated
+            FROM sqlite_master AS m JOIN pragma_table_info(m.name) AS p
+            WHERE m.type = 'table' AND substr(m.name, 1, length('{prefix}')) = '{prefix}' AND m.name <> '{prefix}schema_version'
+            ORDER BY m.rowid, p.cid) AS x
+        """;
+
+    private protected override string KeysSql => """
+        SELECT json_group_array(json_object('table', m.name, 'columns', json((SELECT json_group_array(i.name) FROM pragma_index_info(l.name) AS i))))
+        FROM sqlite_master AS m JOIN pragma_index_list(m.name) AS l
+        WHERE m.type = 'table' AND substr(m.name, 1, length('{prefix}')) = '{prefix}' AND l."unique" = 1 AND l.partial = 0
+        """;
+
+    private protected override async Task PrepareSchemaAsync(string prefix)
+    {
+        Directory.CreateDirectory(Path.Combine(_folder, "sub"));
+        await ExecuteAsync(new SqliteSql(prefix).VersionTable);
+    }
+
+    private protected override string RowsSql(string table, IEnumerable<string> columns) =>
+        $"SELECT group_concat(r.line, char(10)) FROM (SELECT {string.Join(" || ',' || ", columns.Select(column => $"quote({column})"))} AS line FROM {table} ORDER BY 1) AS r";
+
+    private protected override string? Literal(string type, string column, int number) => type switch
+    {
+        "text" => $"'{column}{number}'",
+        "integer" => $"{number}",
+        "real" => $"{number}.5",
+        "blob" => $"x'0{number}'",
+        _ => null,
+    };
+
     private protected override ICheckpointArchive Create(string prefix = "", TimeProvider? time = null) =>
         new SqliteArchive(new() { Path = Path.Combine(_folder, "sub", "a.db"), TablePrefix = prefix }, time ?? TimeProvider.System);
 
