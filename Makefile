@@ -2,7 +2,11 @@ export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help build test test-long chaos upgrade screenshots lint bench bench-micro run run-production up down demo drill clean
+.PHONY: help build test test-long chaos upgrade screenshots lint bench bench-micro run run-production up down install uninstall demo drill clean
+
+PREFIX ?= /usr/local
+CONFIGURATION ?= Release
+prefix := $(DESTDIR)$(PREFIX)
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -53,6 +57,21 @@ down: ## Stop them; their data stay
 run-production: ## Run the worker on the servers of `make up`
 	@[ -s .services/servers.env ] || { echo 'Run `make up` first.' >&2; exit 1; }
 	set -a && . ./.services/servers.env && set +a && exec dotnet run -c Release --project Worker
+
+install: ## Install the command checkpoints and its completion (PREFIX=/usr/local; DESTDIR for packages)
+	rm -rf '$(prefix)/lib/checkpoints.new'
+	dotnet publish -c $(CONFIGURATION) $(PUBLISH) Worker -o '$(prefix)/lib/checkpoints.new'
+	rm -rf '$(prefix)/lib/checkpoints'
+	mv '$(prefix)/lib/checkpoints.new' '$(prefix)/lib/checkpoints'
+	install -D -m 0755 infra/command/checkpoints '$(prefix)/bin/checkpoints'
+	install -D -m 0644 infra/command/checkpoints.bash '$(prefix)/share/bash-completion/completions/checkpoints'
+	install -D -m 0644 infra/command/_checkpoints '$(prefix)/share/zsh/site-functions/_checkpoints'
+	install -D -m 0644 infra/command/checkpoints.fish '$(prefix)/share/fish/vendor_completions.d/checkpoints.fish'
+
+uninstall: ## Remove what install put there (PREFIX, DESTDIR as there)
+	rm -rf '$(prefix)/lib/checkpoints'
+	rm -f '$(prefix)/bin/checkpoints' '$(prefix)/share/bash-completion/completions/checkpoints' \
+		'$(prefix)/share/zsh/site-functions/_checkpoints' '$(prefix)/share/fish/vendor_completions.d/checkpoints.fish'
 
 demo: ## Kill an agent in the middle of its work and see it resume (DEMO=embedded or production)
 	infra/demo.sh

@@ -16,7 +16,7 @@ namespace AsyncCheckpoints.Tests.Diagnostics;
 
 public sealed partial class InfraFilesTests
 {
-    private static readonly string Root = FindRoot();
+    internal static readonly string Root = FindRoot();
 
     [Fact]
     public async Task Rules_Promtool_AreValid()
@@ -96,8 +96,8 @@ public sealed partial class InfraFilesTests
             }
         }
 
-        // The worker sends both by OTLP.
-        foreach (var signal in new[] { "traces", "metrics" })
+        // The worker sends all by OTLP.
+        foreach (var signal in new[] { "traces", "metrics", "logs" })
         {
             ((YamlSequenceNode)root["service"]["pipelines"][signal]["receivers"]).ShouldContain(new YamlScalarNode("otlp"));
         }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Help;
 
 namespace AsyncCheckpoints.Worker.CommandLine;
 
@@ -8,6 +9,9 @@ namespace AsyncCheckpoints.Worker.CommandLine;
 /// </summary>
 internal static class CheckpointsCommand
 {
+    /// <summary>Of the command, as it is installed.</summary>
+    private const string Name = "checkpoints";
+
     /// <summary>Runs a command line.</summary>
     /// <param name="args">The arguments.</param>
     /// <param name="serve">Runs the worker with settings; returns its exit code.</param>
@@ -60,7 +64,12 @@ internal static class CheckpointsCommand
         }
 
         // A second Ctrl-C, or these seconds, end what does not listen to the first. To cancel a job takes up to five of them.
-        return await result.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromSeconds(6) });
+        // What is written here is help, versions and completions, with the name of the assembly.
+        using var output = new StringWriter();
+        var code = await result.InvokeAsync(
+            new InvocationConfiguration { Output = output, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromSeconds(6) });
+        await Console.Out.WriteAsync(output.ToString().Replace(root.Name, Name, StringComparison.Ordinal));
+        return code;
     }
 
     /// <summary>All verbs.</summary>
@@ -87,6 +96,13 @@ internal static class CheckpointsCommand
         root.Add(ApiKeyVerbs.ApiKey());
         root.Add(MaintenanceVerbs.Migrate());
         root.Add(MaintenanceVerbs.Doctor());
+        foreach (var help in root.Options.OfType<HelpOption>())
+        {
+            // Where options begin with a dash, these may be ids, or paths.
+            help.Aliases.Remove("/h");
+            help.Aliases.Remove("/?");
+        }
+
         return root;
     }
 

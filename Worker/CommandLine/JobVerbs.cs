@@ -10,6 +10,7 @@ internal static class JobVerbs
     public static Command Replay()
     {
         var to = new Argument<string>("to") { Description = "cache, events, queue:NAME or exchange:NAME." };
+        to.CompletionSources.Add("cache", "events");
         var node = new Option<string?>("--node") { Description = "Only this step." };
         var metadata = new Option<string?>("--metadata") { Description = "Only with these members: a JSON object." };
         var from = new Option<DateTimeOffset?>("--saved-from") { Description = "Only saved at this moment or later." };
@@ -33,6 +34,7 @@ internal static class JobVerbs
     public static Command Backfill()
     {
         var source = new Argument<string>("source") { Description = "cache, file, or a name of Jobs:Sources in the worker's configuration." };
+        source.CompletionSources.Add("cache", "file");
         var path = new Option<string?>("--path") { Description = "With file: a file in the worker's folder of jobs." };
         var (execution, prefix) = (SharedOptions.Execution(), SharedOptions.Prefix());
         var command = new Command("backfill", "Bring into the archive what it lacks. Exit code 4 when something could not be read; it is listed.") { source, path, execution, prefix };
@@ -48,6 +50,7 @@ internal static class JobVerbs
     public static Command Verify()
     {
         var against = new Option<string?>("--against") { Description = "cache, or a name of Jobs:Sources in the worker's configuration." };
+        against.CompletionSources.Add("cache");
         var before = new Option<DateTimeOffset?>("--saved-before") { Description = "Only saved before this moment." };
         var (execution, prefix) = (SharedOptions.Execution(), SharedOptions.Prefix());
         var command = new Command("verify", "Compare the archive with its checksums, and with another store. Exit code 4 when something differs; it is listed.") { against, before, execution, prefix };
