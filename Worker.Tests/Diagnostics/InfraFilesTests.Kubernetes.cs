@@ -1,5 +1,7 @@
+using System.Text.Json;
 using System.Text.RegularExpressions;
 using AsyncCheckpoints.Tests.Pipeline;
+using AsyncCheckpoints.Tests.Servers;
 using AsyncCheckpoints.Worker;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
@@ -172,11 +174,38 @@ public sealed partial class InfraFilesTests
         var worker = Items(Pod()["containers"]).Single(container => $"{container["name"]}" == "worker");
         var secret = Items(worker["envFrom"]).ShouldHaveSingleItem()["secretRef"]["name"].ToString();
         Read("docs/OPERATIONS.md").ShouldContain($"kubectl create secret generic {secret} --from-literal=ConnectionStrings__Redis=");
-        Items(worker, "env").Select(variable => $"{variable["name"]}").ShouldAllBe(name => name == "DOTNET_EnableDiagnostics" || IsSetting(name.Replace("__", ":", StringComparison.Ordinal)));
+        Items(worker, "env").Select(variable => $"{variable["name"]}").ShouldAllBe(name => name == "DOTNET_EnableDiagnostics" || name.StartsWith("Logging__", StringComparison.Ordinal) || IsSetting(name.Replace("__", ":", StringComparison.Ordinal)));
         foreach (var path in new[] { ManifestPath, "infra/systemd/asynccheckpoints-worker.service" })
         {
             Read(path).ShouldContain($"{typeof(WorkerOptions).Assembly.GetName().Name}.dll");
         }
+    }
+
+    /// <summary>Of the whole output, from the start to the end: what is between the lines would be lost, or break the collector.</summary>
+    [Fact]
+    public async Task Kubernetes_Output_IsLinesOfJson()
+    {
+        var worker = Items(Pod()["containers"]).Single(container => $"{container["name"]}" == "worker");
+        var lines = await OutputAsync(Items(worker, "env").Select(variable => ($"{variable["name"]}", $"{variable["value"]}")));
+        foreach (var line in lines.Select(text => JsonElement.Parse(text)))
+        {
+            line.GetProperty("Timestamp").GetDateTimeOffset().ShouldBe(TimeProvider.System.GetUtcNow(), TimeSpan.FromMinutes(5));
+            line.GetProperty("Message").GetString().ShouldNotBeNullOrEmpty();
+            line.GetProperty("Category").GetString().ShouldNotBeNullOrEmpty();
+            line.GetProperty("LogLevel").GetString().ShouldNotBeNullOrEmpty();
+            line.TryGetProperty("Scopes", out _).ShouldBeFalse();
+        }
+
+        lines.Select(text => JsonElement.Parse(text).GetProperty("EventId").GetInt32()).ShouldContain(2003);
+    }
+
+    [Fact]
+    public async Task Unit_Output_IsLinesWithTheLevelOfTheJournal()
+    {
+        var settings = Regex.Matches(Read("infra/systemd/asynccheckpoints-worker.service"), "^Environment=([^=]+)=(.*)$", RegexOptions.Multiline);
+        var lines = await OutputAsync(settings.Select(match => (match.Groups[1].Value, match.Groups[2].Value)));
+        lines.ShouldAllBe(line => Regex.IsMatch(line, "^<[0-7]>"));
+        lines.ShouldContain(line => line.Contains("[2003]", StringComparison.Ordinal));
     }
 
     [GeneratedRegex(@"\blisten (\d+);")]
@@ -193,6 +222,19 @@ public sealed partial class InfraFilesTests
 
     private static Dictionary<string, YamlNode> Manifest() =>
         Documents(ManifestPath).ToDictionary(document => document.RootNode["kind"].ToString(), document => document.RootNode);
+
+    /// <summary>All that a worker prints with these settings, far from UTC.</summary>
+    private static async Task<IReadOnlyList<string>> OutputAsync(IEnumerable<(string Name, string Value)> settings)
+    {
+        await using var worker = await WorkerProcess.StartAsync(new Dictionary<string, string?>(settings.Append(("TZ", "Asia/Tokyo")).Select(one => KeyValuePair.Create(one.Item1, (string?)one.Item2))));
+        foreach (var part in new[] { "Now listening on", "migrations were applied" })
+        {
+            await worker.WaitForLineAsync(line => line.Contains(part, StringComparison.Ordinal), Deployment.Patience);
+        }
+
+        await worker.EndAsync(Deployment.Patience);
+        return worker.Lines;
+    }
 
     private static string ScalerMetric()
     {

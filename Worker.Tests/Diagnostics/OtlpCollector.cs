@@ -22,6 +22,8 @@ internal sealed class OtlpCollector : IAsyncDisposable
 
     public ConcurrentBag<string> Metrics { get; } = [];
 
+    public ConcurrentBag<OtlpLog> Logs { get; } = [];
+
     public static async Task<OtlpCollector> StartAsync(bool isGrpc = false)
     {
         var builder = WebApplication.CreateSlimBuilder();
@@ -34,8 +36,10 @@ internal sealed class OtlpCollector : IAsyncDisposable
         var collector = new OtlpCollector(app);
         app.MapPost("/v1/traces", async (HttpRequest request) => collector.AddSpans(await ReadAsync(request)));
         app.MapPost("/v1/metrics", async (HttpRequest request) => collector.AddMetrics(await ReadAsync(request)));
+        app.MapPost("/v1/logs", async (HttpRequest request) => collector.AddLogs(await ReadAsync(request)));
         app.MapPost("/opentelemetry.proto.collector.trace.v1.TraceService/Export", context => AnswerAsync(context, collector.AddSpans));
         app.MapPost("/opentelemetry.proto.collector.metrics.v1.MetricsService/Export", context => AnswerAsync(context, collector.AddMetrics));
+        app.MapPost("/opentelemetry.proto.collector.logs.v1.LogsService/Export", context => AnswerAsync(context, collector.AddLogs));
         await app.StartAsync();
         return collector;
     }
@@ -84,16 +88,44 @@ internal sealed class OtlpCollector : IAsyncDisposable
         }
     }
 
-    /// <summary>The fields of a message that have a length and this number.</summary>
-    private static List<byte[]> Fields(byte[] message, int number)
+    // ExportLogsServiceRequest.resource_logs (1) → scope_logs (2) → scope (1) and log_records (2).
+    private void AddLogs(byte[] request)
     {
-        var found = new List<byte[]>();
+        foreach (var scope in Fields(request, 1).SelectMany(resource => Fields(resource, 2)))
+        {
+            var category = Text(Fields(Fields(scope, 1).Single(), 1).Single());
+            foreach (var log in Fields(scope, 2))
+            {
+                Logs.Add(new OtlpLog(
+                    category,
+                    Text(Fields(log, 3).Single()),
+                    Text(Fields(Fields(log, 5).Single(), 1).Single()),
+                    Fields(log, 12).Select(Text).FirstOrDefault() ?? "",
+                    Fields(log, 6).ToDictionary(one => Text(Fields(one, 1).Single()), one => Value(Fields(one, 2).Single())),
+                    Fields(log, 9).Select(Hex).FirstOrDefault() ?? "",
+                    Fields(log, 10).Select(Hex).FirstOrDefault() ?? ""));
+            }
+        }
+    }
+
+    /// <summary>An AnyValue: string_value (1) or int_value (3).</summary>
+    private static string Value(byte[] value) => Fields(value, 1).Select(Text).Concat(Numbers(value, 3)).FirstOrDefault() ?? "";
+
+    /// <summary>The fields of a message that have a length and this number.</summary>
+    private static List<byte[]> Fields(byte[] message, int number) =>
+        Read(message, number, WireFormat.WireType.LengthDelimited, input => input.ReadBytes().ToByteArray());
+
+    private static List<string> Numbers(byte[] message, int number) => Read(message, number, WireFormat.WireType.Varint, input => $"{input.ReadInt64()}");
+
+    private static List<T> Read<T>(byte[] message, int number, WireFormat.WireType type, Func<CodedInputStream, T> read)
+    {
+        var found = new List<T>();
         var input = new CodedInputStream(message);
         while (input.ReadTag() is not 0 and var tag)
         {
-            if (WireFormat.GetTagFieldNumber(tag) == number && WireFormat.GetTagWireType(tag) == WireFormat.WireType.LengthDelimited)
+            if (WireFormat.GetTagFieldNumber(tag) == number && WireFormat.GetTagWireType(tag) == type)
             {
-                found.Add(input.ReadBytes().ToByteArray());
+                found.Add(read(input));
             }
             else
             {

@@ -1,10 +1,15 @@
 using System.Diagnostics;
+using AsyncCheckpoints.Contracts;
 using AsyncCheckpoints.Diagnostics;
 using AsyncCheckpoints.Tests.Pipeline;
+using AsyncCheckpoints.Tests.Servers;
+using AsyncCheckpoints.Worker.Consumers;
+using Google.Protobuf;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using Shouldly;
 using Xunit;
+using WireFormat = AsyncCheckpoints.Contracts.WireFormat;
 
 namespace AsyncCheckpoints.Tests.Diagnostics;
 
@@ -42,6 +47,45 @@ public sealed class TracingTests
         collector.Spans.ShouldContain(span => span.Name == "checkpoint.deliver");
         collector.Metrics.ShouldContain("asynccheckpoints.lag");
         collector.Metrics.ShouldContain("asynccheckpoints.save.duration");
+    }
+
+    [Theory]
+    [InlineData("http/protobuf")]
+    [InlineData("grpc")]
+    public async Task Log_Otlp_ArrivesWithItsEventAndSpan(string protocol)
+    {
+        await using var collector = await OtlpCollector.StartAsync(protocol == "grpc");
+        await using var deployment = new Deployment(ArchiveKind.Sqlite) { ["Otlp:Endpoint"] = collector.Address, ["Otlp:Protocol"] = protocol };
+        var worker = await deployment.StartWorkerAsync();
+        var client = await deployment.CreateClientAsync();
+        await client.SaveAsync(new Checkpoint { ExecutionId = deployment.Prefix }, new SaveOptions { Durability = Durability.Persisted });
+        var newer = new CheckpointCommands { SchemaVersion = 99 }.ToByteArray();
+        await RawQueue.PublishAsync(SharedServers.RabbitMq, deployment.Prefix, (WireFormat.ContentType.MediaType, newer));
+        var archive = Deployment.ArchiveOf(worker);
+        await Deployment.UntilAsync(
+            async () => (await archive.ListDeadLettersAsync(null, 1, false, CancellationToken.None)).Count > 0, "the message is a dead letter");
+        await deployment.StopAsync(worker);
+
+        // A message that comes again is refused again.
+        var log = collector.Logs.First(log => log.Category == typeof(CheckpointCommandsConsumer).FullName);
+        (log.Level, log.EventName, log.Tags["logrecord.event.id"]).ShouldBe(("Error", "Refused", "2100"));
+        log.Message.ShouldBe($"A message was refused and put into the dead letters: {log.Tags["Reason"]}");
+        log.Tags["Reason"].ShouldContain("99");
+        collector.Spans.ShouldContain(span => span.TraceId == log.TraceId && span.SpanId == log.SpanId);
+    }
+
+    [Fact]
+    public async Task Log_OtlpTurnedOff_IsNotSent()
+    {
+        await using var collector = await OtlpCollector.StartAsync();
+        await using var deployment = new Deployment(ArchiveKind.Sqlite, isEmbedded: true)
+        {
+            ["Otlp:Endpoint"] = collector.Address,
+            ["Logging:OpenTelemetry:LogLevel:Default"] = "None",
+        };
+        await deployment.StopAsync(await deployment.StartWorkerAsync());
+        collector.Metrics.ShouldNotBeEmpty();
+        collector.Logs.ShouldBeEmpty();
     }
 
     [Fact]

@@ -12,7 +12,7 @@ internal static partial class Log
     [LoggerMessage(2702, LogLevel.Warning, "The metric {Metric} has more than {Limit} combinations of tags; the rest is summed up under otel_metric_overflow")]
     public static partial void TooManySeries(ILogger logger, string metric, int limit);
 
-    [LoggerMessage(2703, LogLevel.Information, "Exporting traces and metrics by OTLP ({Protocol})")]
+    [LoggerMessage(2703, LogLevel.Information, "Exporting traces, metrics and logs by OTLP ({Protocol})")]
     public static partial void Exporting(ILogger logger, string protocol);
 
     [LoggerMessage(2704, LogLevel.Critical, "Stopping: the consumer is lost, nobody has restarted this process, and a new one will consume")]

@@ -2,6 +2,7 @@ using AsyncCheckpoints.Diagnostics;
 using Microsoft.Extensions.Options;
 using OpenTelemetry;
 using OpenTelemetry.Exporter;
+using OpenTelemetry.Logs;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Resources;
 using OpenTelemetry.Trace;
@@ -9,14 +10,18 @@ using OpenTelemetry.Trace;
 namespace AsyncCheckpoints.Worker.Diagnostics;
 
 /// <summary>
-/// Sends traces and metrics to a collector, when one is configured. Starts before what is watched and stops after it, so
-/// that the last spans go out too. A collector that is away costs nothing but those spans.
+/// Sends traces, metrics and logs to a collector, when one is configured. Starts before what is watched and stops after it,
+/// so that the last spans go out too. A collector that is away costs nothing but what it would have got.
 /// </summary>
-internal sealed class OpenTelemetryExport(IOptions<OtlpOptions> options, ILogger<OpenTelemetryExport> logger) : IHostedService, IDisposable
+internal sealed class OpenTelemetryExport(IOptions<OtlpOptions> options, ILoggerFactory loggers, ILogger<OpenTelemetryExport> logger) : IHostedService, IDisposable
 {
+    // The name of an event is always sent, its number only on request.
+    private const string SendEventIds = "OTEL_DOTNET_EXPERIMENTAL_OTLP_EMIT_EVENT_LOG_ATTRIBUTES";
+
     private readonly OtlpOptions _options = options.Value;
     private TracerProvider? _traces;
     private MeterProvider? _metrics;
+    private ServiceProvider? _logs;
 
     public Task StartAsync(CancellationToken cancellationToken)
     {
@@ -46,6 +51,8 @@ internal sealed class OpenTelemetryExport(IOptions<OtlpOptions> options, ILogger
                 reader.PeriodicExportingMetricReaderOptions.ExportIntervalMilliseconds = (int)_options.MetricInterval.TotalMilliseconds;
             })
             .Build();
+        _logs = CreateLogs(resource);
+        loggers.AddProvider(_logs.GetRequiredService<ILoggerProvider>());
         Log.Exporting(logger, _options.Protocol);
         return Task.CompletedTask;
     }
@@ -57,6 +64,21 @@ internal sealed class OpenTelemetryExport(IOptions<OtlpOptions> options, ILogger
         // Each sends what it has, and gives up after five seconds.
         _traces?.Dispose();
         _metrics?.Dispose();
+        _logs?.Dispose();
+    }
+
+    /// <summary>Services of its own: only a container makes the provider, and the host's is complete by now.</summary>
+    private ServiceProvider CreateLogs(ResourceBuilder resource)
+    {
+        var configuration = new ConfigurationBuilder().AddInMemoryCollection([new(SendEventIds, "true")]).AddEnvironmentVariables().Build();
+        return new ServiceCollection()
+            .AddSingleton<IConfiguration>(configuration)
+            .AddLogging(logging => logging.AddOpenTelemetry(logs =>
+            {
+                logs.IncludeFormattedMessage = true;
+                logs.SetResourceBuilder(resource).AddOtlpExporter(exporter => Configure(exporter, "v1/logs"));
+            }))
+            .BuildServiceProvider();
     }
 
     private void Configure(OtlpExporterOptions exporter, string path)

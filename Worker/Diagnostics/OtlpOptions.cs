@@ -1,7 +1,7 @@
 namespace AsyncCheckpoints.Worker.Diagnostics;
 
 /// <summary>
-/// Where traces and metrics go. Configuration section: <c>Otlp</c>; the variables <c>OTEL_EXPORTER_OTLP_ENDPOINT</c>,
+/// Where traces, metrics and logs go. Configuration section: <c>Otlp</c>; the variables <c>OTEL_EXPORTER_OTLP_ENDPOINT</c>,
 /// <c>OTEL_EXPORTER_OTLP_PROTOCOL</c> and <c>OTEL_EXPORTER_OTLP_HEADERS</c> count as well.
 /// </summary>
 public sealed class OtlpOptions

@@ -1,6 +1,7 @@
 using AsyncCheckpoints.Worker.Http.Access;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.Extensions.Logging.Console;
 
 namespace AsyncCheckpoints.Worker.Hosting;
 
@@ -11,6 +12,10 @@ namespace AsyncCheckpoints.Worker.Hosting;
 internal sealed class ListenerCheck(IServer server, WorkerParts parts, ApiAccess access, IConfiguration configuration, ILogger<ListenerCheck> logger)
     : IHostedLifecycleService
 {
+    /// <summary>Whether the output is for people: another formatter is for machines, which expect nothing but its lines.</summary>
+    private bool IsReadByPeople => string.Equals(
+        configuration["Logging:Console:FormatterName"] ?? ConsoleFormatterNames.Simple, ConsoleFormatterNames.Simple, StringComparison.OrdinalIgnoreCase);
+
     /// <summary>Before anything starts: the addresses that the settings name.</summary>
     public Task StartingAsync(CancellationToken cancellationToken)
     {
@@ -31,14 +36,18 @@ internal sealed class ListenerCheck(IServer server, WorkerParts parts, ApiAccess
         foreach (var address in addresses)
         {
             Require(Refuse("The server's address", address, access));
-            Console.WriteLine($"Listening on {address}");
+            if (IsReadByPeople)
+            {
+                Console.WriteLine($"Listening on {address}");
+            }
+
             if (!IsLoopback(address) && address.StartsWith("http://", StringComparison.OrdinalIgnoreCase))
             {
                 Log.ListensWithoutTls(logger, address);
             }
         }
 
-        if (parts.IsEmbedded && addresses.FirstOrDefault(address => address.StartsWith("http://", StringComparison.Ordinal)) is { } url)
+        if (IsReadByPeople && parts.IsEmbedded && addresses.FirstOrDefault(address => address.StartsWith("http://", StringComparison.Ordinal)) is { } url)
         {
             var key = access.HasKeys ? " -H \"Authorization: Bearer $CHECKPOINTS_API_KEY\"" : "";
             Console.WriteLine(
