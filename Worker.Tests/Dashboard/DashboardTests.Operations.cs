@@ -9,36 +9,47 @@ namespace AsyncCheckpoints.Tests.Dashboard;
 
 public sealed partial class DashboardTests
 {
-    [Fact]
-    public Task Job_StartedAndCancelled_AndAudited() => _host.LookAsync("/#/jobs", async page =>
-    {
-        await page.GetByText("Start a job").ClickAsync();
-        await page.GetByLabel("Kind").SelectOptionAsync("verify");
-        await page.GetByLabel("Executions that start with").FillAsync("bulk-");
-        await page.GetByLabel("At most per second").FillAsync("7");
-        await page.GetByRole(AriaRole.Button, new() { Name = "Start", Exact = true }).ClickAsync();
-        var job = page.Locator(".job").First;
-        await Expect(job.Locator(".job-state")).ToHaveTextAsync("running");
-        await Expect(job.Locator(".figures")).ToContainTextAsync("per second");
-        await Expect(job.Locator(".figures")).ToContainTextAsync("left");
-        await job.GetByText("Details").ClickAsync();
-        await Expect(job).ToContainTextAsync("{\"executionPrefix\":\"bulk-\"}");
+    /// <summary>A telephone's.</summary>
+    private const int Narrow = 380;
 
-        var cancel = job.GetByRole(AriaRole.Button, new() { Name = "Cancel" });
-        await cancel.ClickAsync();
-        await page.GetByRole(AriaRole.Button, new() { Name = "Keep" }).ClickAsync();
-        await Expect(cancel).ToBeFocusedAsync();
-        await cancel.ClickAsync();
-        await page.GetByRole(AriaRole.Button, new() { Name = "Cancel job" }).ClickAsync();
-        await Expect(job.Locator(".job-state")).ToHaveTextAsync("cancelled");
-        await Expect(cancel).ToBeHiddenAsync();
-        // It stayed open while it was renewed.
-        await Expect(job.GetByText("Nothing was found.")).ToBeVisibleAsync();
+    [Theory]
+    [InlineData(Narrow)]
+    [InlineData(1280)]
+    public Task Job_StartedAndCancelled_AndAudited(int width) => _host.LookAsync(
+        "/#/jobs",
+        async page =>
+        {
+            await page.GetByText("Start a job").ClickAsync();
+            await page.GetByLabel("Kind").SelectOptionAsync("verify");
+            await page.GetByLabel("Executions that start with").FillAsync("bulk-");
+            await page.GetByLabel("At most per second").FillAsync("7");
+            await page.GetByRole(AriaRole.Button, new() { Name = "Start", Exact = true }).ClickAsync();
+            var job = page.Locator(".job").First;
+            await Expect(job.Locator(".job-state")).ToHaveTextAsync("running");
+            await Expect(job.Locator(".figures")).ToContainTextAsync("per second");
+            await Expect(job.Locator(".figures")).ToContainTextAsync("left");
+            await job.GetByText("Details").ClickAsync();
+            await Expect(job).ToContainTextAsync("{\"executionPrefix\":\"bulk-\"}");
+            (await OverflowAsync(page)).ShouldBe(0);
 
-        await page.GetByRole(AriaRole.Link, new() { Name = "Audit" }).ClickAsync();
-        await Expect(page.Locator("tr").Filter(new() { HasText = "job.cancel" }).First).ToBeVisibleAsync();
-        await Expect(page.Locator("tr").Filter(new() { HasText = "job.start" }).First).ToContainTextAsync("verify");
-    });
+            var cancel = job.GetByRole(AriaRole.Button, new() { Name = "Cancel" });
+            await cancel.ClickAsync();
+            (await OverflowAsync(page)).ShouldBe(0);
+            await page.GetByRole(AriaRole.Button, new() { Name = "Keep" }).ClickAsync();
+            await Expect(cancel).ToBeFocusedAsync();
+            await cancel.ClickAsync();
+            await page.GetByRole(AriaRole.Button, new() { Name = "Cancel job" }).ClickAsync();
+            await Expect(job.Locator(".job-state")).ToHaveTextAsync("cancelled");
+            await Expect(cancel).ToBeHiddenAsync();
+            // It stayed open while it was renewed.
+            await Expect(job.GetByText("Nothing was found.")).ToBeVisibleAsync();
+
+            await page.GetByRole(AriaRole.Link, new() { Name = "Audit" }).ClickAsync();
+            await Expect(page.Locator("tr").Filter(new() { HasText = "job.cancel" }).First).ToBeVisibleAsync();
+            await Expect(page.Locator("tr").Filter(new() { HasText = "job.start" }).First).ToContainTextAsync("verify");
+            (await OverflowAsync(page)).ShouldBe(0);
+        },
+        width);
 
     [Fact]
     public Task Job_ThatDeletes_IsAskedAboutOnce() => _host.LookAsync("/#/jobs", async page =>
@@ -110,12 +121,15 @@ public sealed partial class DashboardTests
             await Expect(page.Locator(".letter")).ToHaveCountAsync(3);
             await bad.GetByText("Payload").ClickAsync();
             await Expect(bad.Locator("pre")).ToHaveTextAsync("hello <b>there</b>");
+            (await OverflowAsync(page)).ShouldBe(0);
 
             await RetryAsync(good);
             await Expect(page.GetByRole(AriaRole.Status)).ToHaveTextAsync("It is archived now.");
             await Expect(good).ToHaveCountAsync(0);
             (await ListAsync("executions/revived/checkpoints")).Count.ShouldBe(1);
+            (await OverflowAsync(page)).ShouldBe(0);
 
+            await page.SetViewportSizeAsync(1280, 720);
             await RetryAsync(bad);
             await Expect(page.Locator("#alert")).ToContainTextAsync("It stays a dead letter.");
             await Expect(bad).ToHaveCountAsync(1);
@@ -128,9 +142,11 @@ public sealed partial class DashboardTests
             async Task RetryAsync(ILocator letter)
             {
                 await letter.GetByRole(AriaRole.Button, new() { Name = "Retry" }).ClickAsync();
+                (await OverflowAsync(page)).ShouldBe(0);
                 await page.GetByRole(AriaRole.Dialog).GetByRole(AriaRole.Button, new() { Name = "Retry" }).ClickAsync();
             }
         },
+        width: Narrow,
         expectedStatus: 422);
 
     [Fact]
