@@ -275,6 +275,18 @@ public sealed class CliTests(CliHost host) : IClassFixture<CliHost>
         static string WithoutId(string line) => Regex.Replace(line, "^[0-9a-f]{32}", "<id>");
     }
 
+    [Fact]
+    public async Task Erase_Json_IsTheJob()
+    {
+        using var content = new StringContent("x");
+        (await host.Worker.Http.PutAsync("/executions/somebody/checkpoints/a?metadata={\"person\":\"4711\"}", content)).EnsureSuccessStatusCode();
+        CliText.Masked(await RunAsync("erase", "--executions", "somebody", "--metadata", """{"person":"4711"}""", "--json")).ShouldBe(
+            """
+            {"id":"<id>","kind":"erase","state":"completed","arguments":{"executions":"somebody","metadata":{"person":"4711"},"dryRun":false},"priority":0,"itemsPerSecond":null,"attempts":1,"maxAttempts":20,"done":2,"total":null,"rate":<n>,"etaSeconds":null,"counts":{"erased":1,"lettersErased":0},"findings":0,"error":null,"cancelRequested":false,"createdAt":"<time>","scheduledAt":"<time>","startedAt":"<time>","updatedAt":"<time>","finishedAt":"<time>"}
+
+            """);
+    }
+
     [Theory]
     [InlineData(1, "select everything")]
     [InlineData(1, "select everything", "--executions", "*")]

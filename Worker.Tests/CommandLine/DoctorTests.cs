@@ -3,6 +3,7 @@ using AsyncCheckpoints.Messaging;
 using AsyncCheckpoints.Tests.Pipeline;
 using AsyncCheckpoints.Tests.Servers;
 using AsyncCheckpoints.Tests.Storage.Postgres;
+using AsyncCheckpoints.Worker.Storage;
 using Npgsql;
 using RabbitMQ.Client;
 using Shouldly;
@@ -45,6 +46,37 @@ public sealed partial class DoctorTests : IAsyncLifetime
         result.Output.Split('\n')[0].ShouldBe(
             "warning\tsettings\ttombstones\tWorker:TombstoneRetention is 30.00:00:00, less than Checkpoints:TombstoneRetention, 40.00:00:00.\t"
             + "Make the worker's at least as long, or a late message can bring back what was deleted.");
+    }
+
+    [Fact]
+    public async Task Embedded_PlainAndJson_ToTheLetter()
+    {
+        var folder = Directory.CreateTempSubdirectory("asynccheckpoints-doctor-");
+        var data = $"--Worker:DataPath={folder.FullName}";
+        (await CliProcess.RunAsync("doctor", data)).ShouldBe(new CliProcess.Result(
+            0,
+            """
+            ok	settings	mode	Queue and cache are in the worker's process: for one machine.	-
+            ok	sqlite	folder	It can be written.	-
+            ok	sqlite	file	It does not exist yet; the worker makes it.	-
+
+            """,
+            ""));
+        (await CliProcess.RunAsync("migrate", data)).ExitCode.ShouldBe(0);
+        var newest = Migrations.Load("Sqlite", "", "")[^1].Version;
+        (await CliProcess.RunAsync("doctor", "--json", data, "--Worker:TombstoneRetention=1.00:00:00")).ShouldBe(new CliProcess.Result(
+            4,
+            $$"""
+            {"severity":"warning","part":"settings","check":"tombstones","message":"Worker:TombstoneRetention is 1.00:00:00, less than Checkpoints:TombstoneRetention, 7.00:00:00.","advice":"Make the worker's at least as long, or a late message can bring back what was deleted."}
+            {"severity":"ok","part":"settings","check":"mode","message":"Queue and cache are in the worker's process: for one machine.","advice":null}
+            {"severity":"ok","part":"sqlite","check":"folder","message":"It can be written.","advice":null}
+            {"severity":"ok","part":"sqlite","check":"file","message":"It is sound.","advice":null}
+            {"severity":"ok","part":"sqlite","check":"journal_mode","message":"wal","advice":null}
+            {"severity":"ok","part":"sqlite","check":"schema","message":"Version {{newest}}","advice":null}
+
+            """,
+            ""));
+        folder.Delete(recursive: true);
     }
 
     [Fact]
