@@ -10,7 +10,7 @@ namespace AsyncCheckpoints.Tests.Faults;
 internal static class FaultApplication
 {
     /// <summary>The settings that come by environment.</summary>
-    private static readonly string[] Settings = ["REDIS", "RABBITMQ", "PREFIX", "PAUSE_MS"];
+    private static readonly string[] Settings = ["REDIS", "RABBITMQ", "PREFIX", "PAUSE_MS", "FIRST"];
 
     public static async Task<int> RunAsync(string ledgerFile, int seed, string name)
     {
@@ -19,6 +19,7 @@ internal static class FaultApplication
         var builder = Host.CreateApplicationBuilder();
         builder.Logging.SetMinimumLevel(LogLevel.Warning);
         builder.Logging.AddFilter("MassTransit", LogLevel.Error);
+        builder.Logging.AddFilter("AsyncCheckpoints.Spool", LogLevel.Information);
         builder.Services.AddAsyncCheckpoints(options =>
         {
             options.Redis = settings["REDIS"];
@@ -29,10 +30,16 @@ internal static class FaultApplication
             options.BrokerTimeout = TimeSpan.FromSeconds(2);
             options.SaveTimeout = TimeSpan.FromSeconds(4);
         });
+        if (Environment.GetEnvironmentVariable("FAULT_SPOOL") is { } spool)
+        {
+            builder.Services.AddCheckpointSpool(options => options.SpoolPath = spool);
+        }
+
         builder.Services.AddHostedService(provider => new Load(new Workload(
             provider.GetRequiredService<ICheckpointClient>(), new Ledger(file), seed, name)
         {
             Pause = TimeSpan.FromMilliseconds(int.Parse(settings["PAUSE_MS"], CultureInfo.InvariantCulture)),
+            First = int.Parse(settings["FIRST"], CultureInfo.InvariantCulture),
         }));
         await builder.Build().RunAsync();
         await file.FlushAsync();
@@ -40,26 +47,40 @@ internal static class FaultApplication
     }
 
     /// <summary>Starts it as a child of the test.</summary>
+    /// <param name="lab">The installation.</param>
+    /// <param name="ledgerFile">Where it writes its ledger.</param>
+    /// <param name="seed">Of its workload.</param>
+    /// <param name="name">Of its workload: its streams are named after it.</param>
+    /// <param name="pauseMs">How long each writer rests between two steps.</param>
+    /// <param name="program">Another build's.</param>
+    /// <param name="spoolPath">The file of its spool; null: it has none.</param>
+    /// <param name="first">The number of each writer's first operation.</param>
     public static Task<WorkerProcess> StartAsync(
-        FaultLab lab, string ledgerFile, int seed, string name, int pauseMs = 2, string program = Program.FileName) => WorkerProcess.StartAsync(
+        FaultLab lab,
+        string ledgerFile,
+        int seed,
+        string name,
+        int pauseMs = 2,
+        string program = Program.FileName,
+        string? spoolPath = null,
+        int first = 0) => WorkerProcess.StartAsync(
         new Dictionary<string, string?>
         {
             ["FAULT_REDIS"] = lab.Redis.ConnectionString,
             ["FAULT_RABBITMQ"] = lab.RabbitMq.ConnectionString,
             ["FAULT_PREFIX"] = lab.Prefix,
             ["FAULT_PAUSE_MS"] = pauseMs.ToString(CultureInfo.InvariantCulture),
+            ["FAULT_FIRST"] = first.ToString(CultureInfo.InvariantCulture),
+            ["FAULT_SPOOL"] = spoolPath,
         },
         ["application", ledgerFile, seed.ToString(CultureInfo.InvariantCulture), name],
         program: program);
 
     /// <summary>Waits until it has got further.</summary>
-    public static Task ProgressAsync(string ledgerFile, int operations)
-    {
-        var goal = Count() + operations;
-        return FaultLab.UntilAsync(() => Task.FromResult(Count() >= goal), $"{operations} more operations are acknowledged");
+    public static Task ProgressAsync(string ledgerFile, int operations) => ProgressAsync(ledgerFile, operations, "done\t", "acknowledged");
 
-        int Count() => ReadLedger(ledgerFile).AsSpan().Count("done\t");
-    }
+    /// <summary>Waits until more is in its spool.</summary>
+    public static Task SpooledAsync(string ledgerFile, int operations) => ProgressAsync(ledgerFile, operations, $"\t{Ledger.Spooled}\n", "spooled");
 
     /// <summary>What it has written so far.</summary>
     public static string ReadLedger(string ledgerFile)
@@ -71,6 +92,14 @@ internal static class FaultApplication
 
         using var reader = new StreamReader(new FileStream(ledgerFile, FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
         return reader.ReadToEnd();
+    }
+
+    private static Task ProgressAsync(string ledgerFile, int operations, string mark, string what)
+    {
+        var goal = Count() + operations;
+        return FaultLab.UntilAsync(() => Task.FromResult(Count() >= goal), $"{operations} more operations are {what}");
+
+        int Count() => ReadLedger(ledgerFile).AsSpan().Count(mark);
     }
 
     private sealed class Load(Workload workload) : BackgroundService

@@ -130,7 +130,7 @@ internal sealed partial class FaultLab
     }
 
     private bool IsPromised(Operation operation) =>
-        operation.Reached is { } reached && (reached >= Durability.Queued || !AtRisk.Contains(WorkloadOf(operation)));
+        operation.Reached is { } reached && (reached >= Durability.Queued || operation.IsSpooled || !AtRisk.Contains(WorkloadOf(operation)));
 
     private bool IsOfAnotherBuild(Operation operation) => OfAnotherBuild.Contains(WorkloadOf(operation));
 

@@ -208,7 +208,7 @@ internal sealed partial class FaultLab : IAsyncDisposable
         var operation = Ledger.Begin(new Operation(
             number, executionId, number, OperationKind.Save, new CheckpointKey(executionId, "", $"{number}"), $"{executionId}#{number}"));
         var saved = await client.SaveAsync(Operation.CheckpointOf(operation.Key, operation.Token), options, cancellationToken);
-        Ledger.Acknowledge(operation, saved.Reached, saved.Cached ? saved.Sequence : -saved.Sequence);
+        Ledger.Acknowledge(operation, saved.Reached, saved.Cached ? saved.Sequence : -saved.Sequence, saved.Spooled);
         return saved;
     }
 

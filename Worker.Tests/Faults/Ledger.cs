@@ -8,6 +8,9 @@ namespace AsyncCheckpoints.Tests.Faults;
 /// </summary>
 internal sealed class Ledger(TextWriter? file = null)
 {
+    /// <summary>The end of the line of an operation that was acknowledged because the spool has it.</summary>
+    public const string Spooled = "spooled";
+
     private readonly Lock _gate = new();
     private readonly List<Operation> _operations = [];
 
@@ -42,13 +45,19 @@ internal sealed class Ledger(TextWriter? file = null)
         return operation;
     }
 
-    public void Acknowledge(Operation operation, Durability reached, long sequence)
+    public void Acknowledge(Operation operation, Durability reached, long sequence, bool isSpooled = false)
     {
         lock (_gate)
         {
-            (operation.Reached, operation.Sequence) = (reached, sequence);
+            (operation.Reached, operation.Sequence, operation.IsSpooled) = (reached, sequence, isSpooled);
             Write(string.Join(
-                '\t', "done", operation.Owner, operation.Number.ToString(CultureInfo.InvariantCulture), reached, sequence.ToString(CultureInfo.InvariantCulture)));
+                '\t',
+                "done",
+                operation.Owner,
+                operation.Number.ToString(CultureInfo.InvariantCulture),
+                reached,
+                sequence.ToString(CultureInfo.InvariantCulture),
+                isSpooled ? Spooled : ""));
         }
     }
 
@@ -69,19 +78,20 @@ internal sealed class Ledger(TextWriter? file = null)
                 Acknowledge(
                     known[(parts[1], int.Parse(parts[2], CultureInfo.InvariantCulture))],
                     Enum.Parse<Durability>(parts[3]),
-                    long.Parse(parts[4], CultureInfo.InvariantCulture));
+                    long.Parse(parts[4], CultureInfo.InvariantCulture),
+                    parts is [.., Spooled]);
             }
         }
     }
 
-    /// <summary>A buffered save counts once it has left this process's buffer.</summary>
+    /// <summary>A buffered save counts once it has left its process's memory.</summary>
     /// <param name="owners">What the names of the writers start with.</param>
     public void ForgetBuffered(string owners)
     {
         lock (_gate)
         {
             foreach (var operation in _operations.Where(operation =>
-                operation.Reached == Durability.Buffered && operation.Owner.StartsWith(owners, StringComparison.Ordinal)))
+                operation is { Reached: Durability.Buffered, IsSpooled: false } && operation.Owner.StartsWith(owners, StringComparison.Ordinal)))
             {
                 operation.Reached = null;
             }

@@ -31,6 +31,9 @@ internal sealed record Operation(int Number, string Owner, int Step, OperationKi
     /// </summary>
     public long Sequence { get; set; }
 
+    /// <summary>Whether it is in the spool, which survives the process: what was acknowledged then holds at any level.</summary>
+    public bool IsSpooled { get; set; }
+
     /// <summary>Whether a sequence fits to what the caller was told.</summary>
     public bool IsToldSequence(long sequence) => Sequence switch
     {

@@ -31,6 +31,9 @@ internal sealed class Workload
 
     public int Writers { get; init; } = 4;
 
+    /// <summary>The number of each writer's first operation: above all of an earlier process whose streams it goes on with.</summary>
+    public int First { get; init; }
+
     /// <summary>The longest that a call took.</summary>
     public TimeSpan Slowest { get; private set; }
 
@@ -54,8 +57,8 @@ internal sealed class Workload
         private readonly Random _random = new(unchecked((load._seed * 397) ^ index));
         private readonly string _owner = $"{load._name}.{index}";
         private readonly Dictionary<CheckpointKey, string> _saved = [];
-        private int _number;
-        private int _step;
+        private int _number = load.First;
+        private int _step = load.First;
 
         public async Task RunAsync(CancellationToken stop)
         {
@@ -112,7 +115,7 @@ internal sealed class Workload
             await CallAsync(operation, async () =>
             {
                 var result = await load._client.SaveAsync(Operation.CheckpointOf(operation.Key, operation.Token), new SaveOptions { Durability = level });
-                return (result.Reached, result.Cached ? result.Sequence : -result.Sequence);
+                return (result.Reached, result.Cached ? result.Sequence : -result.Sequence, result.Spooled);
             });
         }
 
@@ -128,7 +131,7 @@ internal sealed class Workload
         private Task DeleteAsync(CheckpointKey key)
         {
             _saved.Remove(key, out var token);
-            return CallAsync(Begin(OperationKind.Delete, key, token), async () => (await load._client.DeleteAsync(key, Level()), 0));
+            return DeleteAsync(Begin(OperationKind.Delete, key, token), level => load._client.DeleteAsync(key, level));
         }
 
         private Task ClearAsync(string executionId)
@@ -139,10 +142,15 @@ internal sealed class Workload
             }
 
             var operation = Begin(OperationKind.Clear, new CheckpointKey(executionId, "", ""), "-");
-            return CallAsync(operation, async () => (await load._client.ClearAsync(executionId, Level()), 0));
+            return DeleteAsync(operation, level => load._client.ClearAsync(executionId, level));
         }
 
-        private Durability Level() => (Durability)_random.Next(1, 4);
+        private Task DeleteAsync(Operation operation, Func<Durability, Task<Durability>> delete) => CallAsync(operation, async () =>
+        {
+            // Never less than was asked for, unless the spool has it.
+            var reached = await delete((Durability)_random.Next(1, 4));
+            return (reached, 0, reached == Durability.Buffered);
+        });
 
         private Operation Begin(OperationKind kind, CheckpointKey key, string? token = null)
         {
@@ -156,13 +164,13 @@ internal sealed class Workload
             return load._ledger.Begin(new Operation(number, _owner, _step, kind, key, token));
         }
 
-        private async Task CallAsync(Operation operation, Func<Task<(Durability, long)>> call)
+        private async Task CallAsync(Operation operation, Func<Task<(Durability, long, bool)>> call)
         {
             var started = TimeProvider.System.GetTimestamp();
             try
             {
-                var (reached, sequence) = await call();
-                load._ledger.Acknowledge(operation, reached, sequence);
+                var (reached, sequence, isSpooled) = await call();
+                load._ledger.Acknowledge(operation, reached, sequence, isSpooled);
             }
             catch (CheckpointUnavailableException)
             {
