@@ -46,6 +46,56 @@ public sealed class BrokerFaultTests(FaultServers servers)
         await lab.AuditAsync(host);
     });
 
+    /// <summary>
+    /// With all that is on its queues, which the archive, being away, does not have yet. What Redis has is rescued; where it is
+    /// lost too, only what was archived is left. Nobody is restarted: queues and exchanges are made again.
+    /// </summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public Task Wipe_BrokerWithSavesOnTheQueue_WhatRedisHasIsArchived(bool isRedisLost) => FaultLab.RunAsync(servers.Set, 3307, async lab =>
+    {
+        var lost = ServerKind.RabbitMq;
+        if (isRedisLost)
+        {
+            lost |= ServerKind.Redis;
+            lab.AtRisk.UnionWith(["w", "queued"]);
+            lab.SafeLevel = Durability.Persisted;
+        }
+
+        var worker = await lab.StartWorkerAsync();
+
+        // What is not in Redis is lost with the broker: better no save at all than one without Redis.
+        var host = await lab.StartClientAsync(options => options.CacheTimeout = isRedisLost ? options.CacheTimeout : TimeSpan.FromSeconds(30));
+        var client = FaultLab.ClientOf(host);
+        await lab.UnderLoadAsync(client, async () =>
+        {
+            await lab.ProgressAsync();
+            await lab.Postgres.CutAsync();
+            await worker.WaitForLineAsync(line => line.Contains("Stopped consuming", StringComparison.Ordinal), FaultLab.Patience);
+            lab.Timeline.Note("the archive is away");
+            for (var (number, queued) = (0, 0); queued < 200; number++)
+            {
+                queued += (await lab.SaveAsync(client, "queued", number)).Reached == Durability.Queued ? 1 : 0;
+            }
+
+            (await lab.CountMessagesAsync()).ShouldBeGreaterThan(0u);
+            await lab.UntilListeningAsync();
+            await servers.Set.KillAsync(lost);
+            await servers.Set.WipeAsync(lost);
+            lab.Timeline.Note($"{lost} killed and wiped");
+            await servers.Set.StartAsync(lost);
+            lab.Timeline.Note($"{lost} back, empty");
+            await SavesAreQueuedAsync(client);
+            await lab.UntilListeningAsync();
+            lab.Postgres.Restore();
+            lab.Timeline.Note("the archive is back");
+            await lab.ProgressAsync();
+        });
+        worker.HasExited.ShouldBeFalse();
+        await lab.AuditAsync(host);
+    });
+
     /// <summary>What the worker has in hand commits when its channel is lost already.</summary>
     [Fact]
     public Task Cut_WorkerWithMessagesInHand_ItConsumesAgain() => FaultLab.RunAsync(servers.Set, 3305, async lab =>

@@ -20,7 +20,7 @@ internal sealed class EventListener : IAsyncDisposable
             rabbit.Message<CheckpointEvents>(message => message.SetEntityName(names.Events));
             rabbit.ConnectReceiveObserver(LostChannelGuard.Instance);
             rabbit.ConnectEndpointConfigurationObserver(_keeper);
-            rabbit.ReceiveEndpoint($"{names.Events}.test", endpoint =>
+            rabbit.ReceiveEndpoint(QueueOf(prefix), endpoint =>
             {
                 endpoint.ConfigureReceive(pipe => pipe.UseFilter(LostChannelGuard.Instance));
                 endpoint.Handler<CheckpointEvents>(HandleAsync);
@@ -29,6 +29,8 @@ internal sealed class EventListener : IAsyncDisposable
     }
 
     public EventJournal Journal { get; } = new();
+
+    public static string QueueOf(string prefix) => $"{new QueueNames(prefix).Events}.test";
 
     public static async Task<EventListener> StartAsync(string rabbitMq, string prefix)
     {

@@ -4,6 +4,7 @@ using AsyncCheckpoints.Saving;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using RabbitMQ.Client;
+using RabbitMQ.Client.Exceptions;
 using Shouldly;
 
 namespace AsyncCheckpoints.Tests.Faults;
@@ -129,8 +130,26 @@ internal sealed partial class FaultLab
         return (await channel.QueueDeclarePassiveAsync(new QueueNames(Prefix).Commands)).MessageCount;
     }
 
+    /// <summary>Waits until the other program has its queue of events, and has got all that are on it.</summary>
+    public Task UntilListeningAsync() => UntilAsync(
+        async () =>
+        {
+            try
+            {
+                await using var connection = await new ConnectionFactory { Uri = new Uri(Servers.RabbitMq) }.CreateConnectionAsync();
+                await using var channel = await connection.CreateChannelAsync();
+                var queue = await channel.QueueDeclarePassiveAsync(EventListener.QueueOf(Prefix));
+                return queue is { ConsumerCount: > 0, MessageCount: 0 };
+            }
+            catch (Exception e) when (e is RabbitMQClientException or IOException)
+            {
+                return false;
+            }
+        },
+        "somebody listens to the events");
+
     private bool IsPromised(Operation operation) =>
-        operation.Reached is { } reached && (reached >= Durability.Queued || operation.IsSpooled || !AtRisk.Contains(WorkloadOf(operation)));
+        operation.Reached is { } reached && (reached >= SafeLevel || operation.IsSpooled || !AtRisk.Contains(WorkloadOf(operation)));
 
     private bool IsOfAnotherBuild(Operation operation) => OfAnotherBuild.Contains(WorkloadOf(operation));
 

@@ -83,8 +83,11 @@ internal sealed partial class FaultLab : IAsyncDisposable
     /// <summary>What another program has learnt from the events.</summary>
     public EventJournal Events => _listener.Journal;
 
-    /// <summary>Workloads during which Redis has lost everything: what only it held of theirs is not promised any more.</summary>
+    /// <summary>Workloads during which Redis has lost data: what only it held of theirs is not promised any more.</summary>
     public HashSet<string> AtRisk { get; } = [];
+
+    /// <summary>The lowest level that holds for those too.</summary>
+    public Durability SafeLevel { get; set; } = Durability.Queued;
 
     /// <summary>Workloads that another build runs.</summary>
     public HashSet<string> OfAnotherBuild { get; } = [];
