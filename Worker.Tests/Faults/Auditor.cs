@@ -98,7 +98,8 @@ internal sealed class Auditor(
         }
     }
 
-    private static async Task<List<Checkpoint>> ReadAsync(ICheckpointArchive archive, string executionId)
+    /// <summary>All that the archive has of an execution.</summary>
+    public static async Task<List<Checkpoint>> ReadAsync(ICheckpointArchive archive, string executionId)
     {
         var all = new List<Checkpoint>();
         while (true)

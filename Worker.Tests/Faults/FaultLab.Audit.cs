@@ -149,7 +149,8 @@ internal sealed partial class FaultLab
         "somebody listens to the events");
 
     private bool IsPromised(Operation operation) =>
-        operation.Reached is { } reached && (reached >= SafeLevel || operation.IsSpooled || !AtRisk.Contains(WorkloadOf(operation)));
+        operation.Reached is { } reached
+        && (reached >= SafeLevel || operation.IsSpooled || !(operation.IsUnwritten || AtRisk.Contains(WorkloadOf(operation))));
 
     private bool IsOfAnotherBuild(Operation operation) => OfAnotherBuild.Contains(WorkloadOf(operation));
 

@@ -31,6 +31,9 @@ internal sealed record Operation(int Number, string Owner, int Step, OperationKi
     /// </summary>
     public long Sequence { get; set; }
 
+    /// <summary>Whether it was acknowledged by a Redis that died before it was known to have written it.</summary>
+    public bool IsUnwritten { get; set; }
+
     /// <summary>Whether it is in the spool, which survives the process: what was acknowledged then holds at any level.</summary>
     public bool IsSpooled { get; set; }
 

@@ -50,6 +50,74 @@ public sealed class RedisFaultTests(FaultServers servers)
     });
 
     /// <summary>
+    /// What Redis has written to its file outlives its process, synced or not. What only it had in memory, while a sync was
+    /// under way, may be gone: the newest of it, without a hole.
+    /// </summary>
+    [Fact]
+    public Task Kill_RedisEverysecUnderLoad_KeepsWhatItHasWritten() => FaultLab.RunAsync(servers.Set, 3214, async lab =>
+    {
+        await AdministerAsync(redis => redis.ConfigSetAsync("appendfsync", "everysec")); // Until it is started again.
+        await lab.RabbitMq.CutAsync(); // Nothing has them but Redis.
+        var host = await lab.StartClientAsync();
+        var client = FaultLab.ClientOf(host);
+        using var stop = new CancellationTokenSource();
+        var writers = Enumerable.Range(0, 4).Select(i => WriteAsync($"cached-{i}")).ToList();
+        await lab.ProgressAsync(1000);
+        var written = new HashSet<(string, int)>();
+        await AdministerAsync(async redis =>
+        {
+            await FaultLab.UntilAsync(
+                async () =>
+                {
+                    written = [.. lab.Ledger.Snapshot().Where(operation => operation.Reached is not null).Select(IdOf)];
+                    return (await redis.InfoRawAsync("persistence")).Contains("aof_buffer_length:0\r", StringComparison.Ordinal);
+                },
+                "Redis has written what it acknowledged");
+            await servers.Set.KillAsync(ServerKind.Redis);
+        });
+        var unwritten = lab.Ledger.Snapshot().Where(operation => !written.Contains(IdOf(operation))).ToList();
+        unwritten.ForEach(operation => operation.IsUnwritten = true);
+        lab.Timeline.Note($"Redis killed; {written.Count} saves were written");
+        await servers.Set.StartAsync(ServerKind.Redis);
+        lab.Timeline.Note("Redis back");
+        await lab.ProgressAsync();
+        await stop.CancelAsync();
+        await Task.WhenAll(writers);
+        written.Count.ShouldBeGreaterThanOrEqualTo(1000);
+
+        await lab.StartWorkerAsync();
+        await FaultLab.UntilRescuedAsync(host);
+        lab.RabbitMq.Restore();
+        await FaultLab.ReadyAsync(client);
+        await lab.AuditAsync(host);
+        foreach (var stream in unwritten.Where(operation => operation.Reached is not null).GroupBy(operation => operation.Key.ExecutionId))
+        {
+            var archived = (await Auditor.ReadAsync(lab.Archive, stream.Key)).Select(row => row.Key).ToHashSet();
+            var isKept = stream.OrderBy(operation => operation.Number).Select(operation => archived.Contains(operation.Key)).ToList();
+            isKept.ShouldBe([.. isKept.OrderDescending()], stream.Key);
+        }
+
+        static (string Owner, int Number) IdOf(Operation operation) => (operation.Owner, operation.Number);
+
+        async Task WriteAsync(string execution)
+        {
+            for (var number = 0; !stop.IsCancellationRequested; number++)
+            {
+                try
+                {
+                    await lab.SaveAsync(client, execution, number, new SaveOptions { Durability = Durability.Cached }, CancellationToken.None);
+                }
+                catch (CheckpointUnavailableException)
+                {
+                    // Not acknowledged.
+                }
+
+                await Task.Delay(2, CancellationToken.None);
+            }
+        }
+    });
+
+    /// <summary>
     /// As after a crash between two syncs of its file, a failover to a replica that was behind, or a power cut of all machines:
     /// what is archived already, and its mark, are gone, and what was deleted is there again. Twice in a row.
     /// </summary>
