@@ -1,11 +1,14 @@
 using System.Globalization;
+using AsyncCheckpoints.Spooling;
 using AsyncCheckpoints.Tests.Servers;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace AsyncCheckpoints.Tests.Faults;
 
 /// <summary>
 /// The long soak of <c>make chaos</c>: an application and two workers as processes, and one random fault after another
-/// from the seed, until the time is over. Then everything is healed, settles, and is compared with the ledger.
+/// from the seed, until the time is over. Two of three applications have a spool, and go on with what those before them left
+/// there. Then everything is healed, settles, and is compared with the ledger.
 /// </summary>
 internal sealed class Chaos : IAsyncDisposable
 {
@@ -27,6 +30,8 @@ internal sealed class Chaos : IAsyncDisposable
             ("stop a worker for a while", StopWorkerAsync),
             ("kill the application", () => ReplaceApplicationAsync(isKilled: true)),
             ("terminate the application", () => ReplaceApplicationAsync(isKilled: false)),
+            ("kill the application while it is cut from the broker", () => ReplaceCutApplicationAsync(lab.RabbitMq)),
+            ("kill the application while it is cut from Redis and the broker", () => ReplaceCutApplicationAsync(lab.RabbitMq, lab.Redis)),
             ("kill Redis", () => RestartAsync(ServerKind.Redis)),
             ("kill and empty Redis", EmptyRedisAsync),
             ("stop Redis for a while", () => PauseAsync(ServerKind.Redis)),
@@ -45,6 +50,8 @@ internal sealed class Chaos : IAsyncDisposable
             ("slow down the workers' connections to PostgreSQL", () => SlowAsync(lab.Postgres)),
         ];
     }
+
+    private string SpoolPath => Path.Combine(_folder.FullName, "spool.db");
 
     public static async Task<int> RunAsync(int seed, TimeSpan duration)
     {
@@ -94,7 +101,12 @@ internal sealed class Chaos : IAsyncDisposable
         await WaitAsync(2000, 2001);
         await RestartEndedAsync();
         await EndApplicationAsync(isKilled: false);
-        return await _lab.InspectAsync(await _lab.StartClientAsync());
+
+        // The last application may have had no spool, or not the time to drain it.
+        var client = await _lab.StartClientAsync(addServices: services => services.AddCheckpointSpool(options => options.SpoolPath = SpoolPath));
+        var spool = client.Services.GetRequiredService<ICommandSpool>();
+        await FaultLab.UntilAsync(async () => (await spool.PeekAsync(1)).Count == 0, "the spool is drained");
+        return await _lab.InspectAsync(client);
     }
 
     private Task WaitAsync(int minimumMs = 200, int maximumMs = 6000) => Task.Delay(_lab.Random.Next(minimumMs, maximumMs));
@@ -103,7 +115,13 @@ internal sealed class Chaos : IAsyncDisposable
     {
         var name = $"app{_generations.Count}";
         _generations.Add(name);
-        _application = await FaultApplication.StartAsync(_lab, Path.Combine(_folder.FullName, name), _lab.Seed + _generations.Count, name, pauseMs: 20);
+        _application = await FaultApplication.StartAsync(
+            _lab,
+            Path.Combine(_folder.FullName, name),
+            _lab.Seed + _generations.Count,
+            name,
+            pauseMs: 20,
+            spoolPath: _generations.Count % 3 == 0 ? null : SpoolPath);
     }
 
     private async Task EndApplicationAsync(bool isKilled)
@@ -124,7 +142,8 @@ internal sealed class Chaos : IAsyncDisposable
             _lab.Ledger.ForgetBuffered(_generations[^1] + ".");
         }
 
-        _lab.Timeline.Note($"application ended with {code}; {_lab.Ledger.Acknowledged} acknowledged so far");
+        _lab.Timeline.Note(
+            $"application ended with {code}; {_lab.Ledger.Acknowledged} acknowledged so far, {_lab.Ledger.Snapshot().Count(operation => operation.IsSpooled)} in a spool");
         if (!isKilled && code != 0)
         {
             throw new InvalidOperationException($"The application ended with {code}:\n{string.Join('\n', _application.Lines.TakeLast(30))}");
@@ -137,6 +156,14 @@ internal sealed class Chaos : IAsyncDisposable
     {
         await EndApplicationAsync(isKilled);
         await StartApplicationAsync();
+    }
+
+    private async Task ReplaceCutApplicationAsync(params TcpProxy[] proxies)
+    {
+        await Task.WhenAll(proxies.Select(proxy => proxy.CutAsync()));
+        await WaitAsync();
+        await ReplaceApplicationAsync(isKilled: true);
+        Array.ForEach(proxies, proxy => proxy.Restore());
     }
 
     private async Task ReplaceWorkerAsync(bool isKilled)
