@@ -20,8 +20,8 @@ internal sealed partial class FaultLab : IAsyncDisposable
 {
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
 
-    // The clients' SaveTimeout is 4 s; the rest is for a machine that is busy.
-    private static readonly TimeSpan SlowestCall = TimeSpan.FromSeconds(12);
+    /// <summary>The clients' SaveTimeout is 4 s; the rest is for a machine that is busy.</summary>
+    public static readonly TimeSpan SlowestCall = TimeSpan.FromSeconds(12);
 
     private readonly List<IHost> _clients = [];
     private readonly Dictionary<string, string?> _settings;

@@ -46,6 +46,16 @@ public sealed class OutageTests(FaultServers servers)
         }
     });
 
+    /// <summary>Connections stay open, new ones are taken, and nothing answers (SIGSTOP).</summary>
+    [Fact]
+    public Task Broker_SilentForTenSeconds_SavesEndInTimeAndItHeals() => SilentAsync(
+        3903, "the broker", _ => servers.Set.PauseAsync(ServerKind.RabbitMq), _ => servers.Set.ResumeAsync(ServerKind.RabbitMq));
+
+    /// <summary>The same, by the proxy: what was sent before is committed, and the worker does not hear of it.</summary>
+    [Fact]
+    public Task Postgres_SilentForTenSeconds_SavesEndInTimeAndItHeals() => SilentAsync(
+        3904, "PostgreSQL", lab => Task.Run(lab.Postgres.Freeze), lab => Task.Run(lab.Postgres.Thaw));
+
     /// <summary>No dead letters, which the audit looks for: the messages wait on the queue.</summary>
     [Fact]
     public Task Postgres_DownForTwoMinutes_PausesAndResumes() => FaultLab.RunAsync(servers.Set, 3902, async lab =>
@@ -66,5 +76,38 @@ public sealed class OutageTests(FaultServers servers)
         worker.HasExited.ShouldBeFalse();
         worker.Lines.Count(line => line.Contains("Stopped consuming", StringComparison.Ordinal)).ShouldBe(1);
         await lab.AuditAsync(client);
+    });
+
+    private Task SilentAsync(int seed, string server, Func<FaultLab, Task> silence, Func<FaultLab, Task> resume) => FaultLab.RunAsync(servers.Set, seed, async lab =>
+    {
+        var worker = await lab.StartWorkerAsync();
+        var host = await lab.StartClientAsync();
+        var client = FaultLab.ClientOf(host);
+        await lab.UnderLoadAsync(client, async () =>
+        {
+            await lab.ProgressAsync();
+            await silence(lab);
+            lab.Timeline.Note($"{server} is silent");
+            try
+            {
+                await Task.WhenAll(Task.Delay(TimeSpan.FromSeconds(10)), PersistedFailsAsync());
+            }
+            finally
+            {
+                await resume(lab);
+            }
+
+            lab.Timeline.Note($"{server} goes on");
+            await lab.ProgressAsync();
+        });
+        await FaultLab.ReadyAsync(client);
+        worker.HasExited.ShouldBeFalse();
+        await lab.AuditAsync(host);
+
+        Task PersistedFailsAsync()
+        {
+            var save = client.SaveAsync(new Checkpoint { ExecutionId = "silent" }, new SaveOptions { Durability = Durability.Persisted });
+            return Should.ThrowAsync<CheckpointUnavailableException>(() => save.WaitAsync(FaultLab.SlowestCall));
+        }
     });
 }
