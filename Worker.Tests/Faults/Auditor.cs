@@ -41,13 +41,21 @@ internal sealed class Auditor(
     }
 
     /// <summary>The cache holds the newest part of each stream and nothing else.</summary>
-    public async Task AuditCacheAsync(ICheckpointCache cache, IReadOnlyDictionary<string, List<Checkpoint>> rows)
+    /// <param name="cache">The cache.</param>
+    /// <param name="rows">What the archive has.</param>
+    /// <param name="hasLostData">Whether the cache has lost data since the workload of an operation began: it may lack whole streams of it.</param>
+    public async Task AuditCacheAsync(ICheckpointCache cache, IReadOnlyDictionary<string, List<Checkpoint>> rows, Func<Operation, bool> hasLostData)
     {
         foreach (var stream in rows.SelectMany(pair => pair.Value).GroupBy(row => (row.ExecutionId, row.Namespace)))
         {
             var archived = stream.OrderByDescending(row => row.Sequence).ToList();
             var query = new CheckpointQuery { ExecutionId = stream.Key.ExecutionId, Namespace = stream.Key.Namespace, Limit = CheckpointQuery.MaxLimit };
             var cached = await cache.ListAsync(query, null, CancellationToken.None);
+            if (cached.Count == 0 && !hasLostData(_executions[stream.Key.ExecutionId][0]))
+            {
+                verdict.Add($"Redis has nothing of {stream.Key}, of which the archive has {archived.Count}");
+            }
+
             for (var i = 0; i < cached.Count; i++)
             {
                 var found = CheckpointCodec.Decode(cached[i].Record.Span, cached[i].Sequence);

@@ -193,6 +193,23 @@ public sealed class AuditorTests : IAsyncLifetime
         verdict.IsClean.ShouldBeTrue(verdict.ToString());
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Audit_CacheHasNothingOfAStream_IsNamedUnlessItHasLostData(bool hasLostData)
+    {
+        await StoreAsync(Acknowledge(OperationKind.Save, Key("1"), 10), 10);
+        await ArchiveAsync(CheckpointOf(Acknowledge(OperationKind.Save, Key("2", "other"), 20), 20));
+
+        var verdict = await AuditAsync(hasLostData);
+
+        verdict.IsClean.ShouldBe(hasLostData, verdict.ToString());
+        if (!hasLostData)
+        {
+            verdict.ToString().ShouldContain("Redis has nothing of (other, ), of which the archive has 1");
+        }
+    }
+
     [Fact]
     public void ToString_ManyProblems_SaysHowManyMore()
     {
@@ -242,12 +259,12 @@ public sealed class AuditorTests : IAsyncLifetime
     private Task<CachePut> CacheAsync(Checkpoint checkpoint) =>
         _cache.PutAsync(CheckpointCodec.Encode(checkpoint), checkpoint.Sequence, default, pending: true, CancellationToken.None);
 
-    private async Task<Verdict> AuditAsync()
+    private async Task<Verdict> AuditAsync(bool hasLostData = false)
     {
         var verdict = new Verdict();
         var sut = new Auditor(_ledger.Snapshot(), operation => operation.Reached is not null, _ => false, verdict);
         await using var archive = OpenArchive();
-        await sut.AuditCacheAsync(_cache, await sut.AuditArchiveAsync(archive));
+        await sut.AuditCacheAsync(_cache, await sut.AuditArchiveAsync(archive), _ => hasLostData);
         return verdict;
     }
 

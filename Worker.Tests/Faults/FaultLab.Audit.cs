@@ -35,7 +35,7 @@ internal sealed partial class FaultLab
             verdict.Add($"Dead letter {letter.Letter.Id}: {letter.Letter.Reason}");
         }
 
-        await auditor.AuditCacheAsync(CacheOf(client), rows);
+        await auditor.AuditCacheAsync(CacheOf(client), rows, operation => AtRisk.Contains(WorkloadOf(operation)));
         await auditor.AuditClientAsync(ClientOf(client), rows);
         await AuditEventsAsync(rows, verdict);
 
