@@ -1,4 +1,5 @@
 using System.Net;
+using AsyncCheckpoints.Caching;
 using AsyncCheckpoints.Contracts;
 using AsyncCheckpoints.Tests.Faults.Failpoints;
 using AsyncCheckpoints.Tests.Storage.Postgres;
@@ -63,6 +64,7 @@ public sealed class RefusedWritesTests
         await Deployment.UntilAsync(() => Task.FromResult(!gate.IsOpen), "consuming has stopped");
         await ProbesAsync(3); // The first may be the writer's own, made while the last delivery is on its way.
         var deliveries = _deliveries.Count;
+        await RescueNothingAsync(worker);
         await ProbesAsync(3);
         gate.IsOpen.ShouldBeFalse();
         _deliveries.Count.ShouldBe(deliveries);
@@ -259,6 +261,14 @@ public sealed class RefusedWritesTests
     private static Task<SaveResult> SaveAsync(IHost client, string id, Durability durability) =>
         client.Services.GetRequiredService<ICheckpointClient>().SaveAsync(
             new Checkpoint { ExecutionId = "x", Id = id, State = new byte[] { 1 } }, new SaveOptions { Durability = durability, Strict = true });
+
+    /// <summary>A mark whose checkpoint Redis has lost: nothing is written, and nothing is learned of the archive.</summary>
+    private static Task RescueNothingAsync(IHost worker)
+    {
+        var mark = new PendingMark(PendingKind.Save, new CheckpointKey("x", "", "lost"), 1, default);
+        var commands = worker.Services.GetRequiredService<CommandReader>().Read([new PendingEntry(mark, ReadOnlyMemory<byte>.Empty)]);
+        return worker.Services.GetRequiredService<ArchiveWriter>().WriteAsync(commands with { Marks = [] }, CancellationToken.None).WaitAsync(Deployment.Patience);
+    }
 
     /// <summary>One message.</summary>
     private static Task<IncomingCommands> WriteAsync(IHost worker, params string[] ids) => WriteAsync(worker, MessageOf(ids));

@@ -60,6 +60,11 @@ internal sealed partial class ArchiveWriter : BackgroundService
     /// </param>
     public async Task WriteAsync(IncomingCommands commands, CancellationToken cancellationToken)
     {
+        if (commands is { Command: { CommandId: null, Saves.Count: 0, Tombstones.Count: 0 }, DeadLetters.Count: 0 })
+        {
+            return; // Marks of what Redis has lost. A commit of nothing says nothing of the archive.
+        }
+
         var waiting = new Waiting(commands, cancellationToken);
         if (!_waiting.Writer.TryWrite(waiting))
         {
