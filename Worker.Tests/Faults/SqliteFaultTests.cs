@@ -22,7 +22,9 @@ public sealed class SqliteFaultTests(FaultServers servers)
                 command.CommandText = "BEGIN IMMEDIATE";
                 await command.ExecuteNonQueryAsync();
                 lab.Timeline.Note("file locked");
-                await worker.WaitForLineAsync(line => line.Contains("Stopped consuming", StringComparison.Ordinal), FaultLab.Patience);
+
+                // Up to three who write wait before it, each for the 30 s that SQLite waits for a lock.
+                await worker.WaitForLineAsync(line => line.Contains("Stopped consuming", StringComparison.Ordinal), 3 * FaultLab.Patience);
                 lab.Timeline.Note("paused");
             }
 
