@@ -12,6 +12,7 @@ command -v curl > /dev/null || missing+=(curl)
 command -v sqlite3 > /dev/null || missing+=(sqlite3)
 command -v pgrep > /dev/null || missing+=(procps)
 command -v perl > /dev/null || missing+=(perl-base)
+compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' > /dev/null || missing+=(faketime)
 [ ${#missing[@]} -gt 0 ] || exit 0
 
 if [ "$(id -u)" != 0 ] || ! command -v apt-get > /dev/null; then

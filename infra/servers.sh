@@ -12,7 +12,7 @@
 #
 # Data, logs, ports and process ids live below DIR; a server keeps its port over restarts. DIR/servers.env holds the
 # connection strings in the form that .NET configuration reads from the environment. Settings by environment:
-# REDIS_APPENDFSYNC, REDIS_ARGS, RABBITMQ_EXTRA_CONFIG, POSTGRES_ARGS.
+# REDIS_APPENDFSYNC, REDIS_ARGS, REDIS_ENV, RABBITMQ_EXTRA_CONFIG, POSTGRES_ARGS.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
@@ -127,7 +127,7 @@ start_redis() {
   command -v redis-server > /dev/null || fail "Redis is missing: run infra/install.sh"
   mkdir -p "$dir/redis"
   # shellcheck disable=SC2086
-  launch redis "$dir/redis" redis-server "$here/redis.conf" --dir "$dir/redis" --bind 127.0.0.1 --port "$port" \
+  launch redis "$dir/redis" env ${REDIS_ENV:-} redis-server "$here/redis.conf" --dir "$dir/redis" --bind 127.0.0.1 --port "$port" \
     --appendfsync "${REDIS_APPENDFSYNC:-everysec}" --daemonize no ${REDIS_ARGS:-}
   wait_until redis redis_ready "$port"
 }

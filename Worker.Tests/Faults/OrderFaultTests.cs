@@ -193,7 +193,7 @@ public sealed class OrderFaultTests(FaultServers servers)
         (await FindAsync(lab, "run")).ShouldNotContain(item => item.Id == "499");
     });
 
-    private static async Task<IReadOnlyList<Checkpoint>> FindAsync(FaultLab lab, string executionId) => (await lab.Archive.FindAsync(
+    internal static async Task<IReadOnlyList<Checkpoint>> FindAsync(FaultLab lab, string executionId) => (await lab.Archive.FindAsync(
         new CheckpointQuery { ExecutionId = executionId, Limit = CheckpointQuery.MaxLimit }, null, null, long.MaxValue, CancellationToken.None)).Items;
 
     /// <summary>A message as a client sends it, under another command id: the inbox does not know it.</summary>

@@ -1,4 +1,5 @@
 using AsyncCheckpoints.Tests.Servers;
+using Npgsql;
 using Xunit;
 
 namespace AsyncCheckpoints.Tests.Faults;
@@ -68,6 +69,50 @@ public sealed class PostgresFaultTests(FaultServers servers)
         });
         await lab.AuditAsync(client);
     });
+
+    /// <summary>PostgreSQL's own "disk full" (53100), of a table space whose disk has no room; its log has.</summary>
+    [SmallDiskFact]
+    public Task Fill_DiskOfTheTables_WaitsForRoomAndLosesNothing() => FaultLab.RunAsync(servers.Set, 3404, async lab =>
+    {
+        var folder = Directory.CreateDirectory(Path.Combine(servers.Set.Folder, lab.Prefix)).FullName;
+        await using var disk = await SmallDisk.MountAsync(folder, "4m");
+        await using var admin = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(servers.Set.Postgres) { Pooling = false }.ConnectionString);
+
+        // The folder must be the server's own account's.
+        await ExecuteAsync(admin, $"COPY (SELECT) TO PROGRAM 'mkdir {folder}/space'");
+        await ExecuteAsync(admin, $"CREATE TABLESPACE {lab.Prefix} LOCATION '{folder}/space'");
+        try
+        {
+            lab["ConnectionStrings__Postgres"] = new NpgsqlConnectionStringBuilder(lab.Postgres.ConnectionString)
+            {
+                MaxPoolSize = 10, Timeout = 3, Options = $"-c default_tablespace={lab.Prefix}",
+            }.ConnectionString;
+            var worker = await lab.StartWorkerAsync();
+            var client = await lab.StartClientAsync();
+            await lab.UnderLoadAsync(FaultLab.ClientOf(client), async () =>
+            {
+                await worker.WaitForLineAsync(line => line.Contains("53100", StringComparison.Ordinal), FaultLab.Patience);
+                lab.Timeline.Note("disk full");
+                await lab.ProgressAsync(20);
+                await disk.ResizeAsync("256m");
+                lab.Timeline.Note("disk has room");
+                await lab.ProgressAsync();
+            });
+            await lab.AuditAsync(client);
+        }
+        finally
+        {
+            await lab.DisposeAsync();
+            await ExecuteAsync(admin, $"DROP SCHEMA IF EXISTS {lab.Prefix} CASCADE");
+            await ExecuteAsync(admin, $"DROP TABLESPACE {lab.Prefix}");
+        }
+    });
+
+    private static async Task ExecuteAsync(NpgsqlDataSource database, string sql)
+    {
+        await using var command = database.CreateCommand(sql);
+        await command.ExecuteNonQueryAsync();
+    }
 
     private static Task UntilLinesAsync(WorkerProcess worker, string text, int count) => FaultLab.UntilAsync(
         () => Task.FromResult(worker.Lines.Count(line => line.Contains(text, StringComparison.Ordinal)) >= count), $"'{text}' {count} times");

@@ -98,6 +98,7 @@ internal sealed class ServerSet : IAsyncDisposable
             {
                 ["REDIS_APPENDFSYNC"] = _settings.RedisAppendFsync,
                 ["REDIS_ARGS"] = _settings.RedisArguments,
+                ["REDIS_ENV"] = _settings.RedisEnvironment,
                 ["RABBITMQ_EXTRA_CONFIG"] = _settings.RabbitMqConfiguration,
                 ["POSTGRES_ARGS"] = _settings.PostgresArguments,
             },

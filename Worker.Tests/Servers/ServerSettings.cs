@@ -9,6 +9,9 @@ internal sealed record ServerSettings
     /// <summary>More arguments of redis-server, split at spaces: <c>--maxmemory 10mb</c>.</summary>
     public string RedisArguments { get; init; } = "";
 
+    /// <summary>More environment of redis-server, split at spaces: <c>NAME=value</c>.</summary>
+    public string RedisEnvironment { get; init; } = "";
+
     /// <summary>More lines of rabbitmq.conf.</summary>
     public string RabbitMqConfiguration { get; init; } = "";
 

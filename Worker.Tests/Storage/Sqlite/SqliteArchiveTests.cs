@@ -41,6 +41,38 @@ public sealed class SqliteArchiveTests : ArchiveConformanceTests
         (await ExecuteAsync("PRAGMA journal_mode")).ShouldBe("wal");
     }
 
+    /// <summary>Only what was in somebody's hand, and is not brought to its end, waits for the clock.</summary>
+    [Theory]
+    [InlineData(11)]
+    [InlineData(24 * 60)]
+    public async Task ClaimOutboxAsync_ClockIsSetBack_GivesWhatNobodyHas(int minutes)
+    {
+        var time = new JumpingTime();
+        var sut = await CreateSut(time: time);
+        await CommitAsync(sut, Make("e", "held", 1));
+        await CommitAsync(sut, Make("e", "held too", 2));
+        var held = await sut.ClaimOutboxAsync("killed", OutboxKind.Events, TimeSpan.FromMinutes(1), 9, default);
+        await CommitAsync(sut, Make("e", "released", 3));
+        await sut.ReleaseOutboxAsync("a", [(await ClaimAsync("a")).Id], TimeSpan.FromMinutes(1), "away", default);
+        await CommitAsync(sut, Make("e", "before", 4));
+        time.Jump(TimeSpan.FromMinutes(-minutes));
+        await CommitAsync(sut, Make("e", "after", 5));
+
+        foreach (var id in new[] { "released", "before", "after" })
+        {
+            (await ClaimAsync("b", 1)).Changes.ShouldHaveSingleItem().Id.ShouldBe(id);
+        }
+
+        (await sut.ClaimOutboxAsync("b", OutboxKind.Events, TimeSpan.FromMinutes(1), 9, default)).ShouldBeEmpty();
+        (await sut.MarkDeliveredAsync("killed", [.. held.Select(entry => entry.Id).Take(1)], default)).ShouldBe(1);
+        time.Jump(TimeSpan.FromMinutes(minutes + 2));
+        (await sut.ClaimOutboxAsync("c", OutboxKind.Events, TimeSpan.FromMinutes(1), 9, default))
+            .SelectMany(entry => entry.Changes).Select(change => change.Id).ShouldBe(["held too", "released", "before", "after"]);
+
+        async Task<OutboxEntry> ClaimAsync(string owner, int limit = 9) =>
+            (await sut.ClaimOutboxAsync(owner, OutboxKind.Events, TimeSpan.FromMinutes(1), limit, default)).ShouldHaveSingleItem();
+    }
+
     private protected override string Dialect => "Sqlite";
 
     private protected override string ColumnsSql => """

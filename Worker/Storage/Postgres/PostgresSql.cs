@@ -262,14 +262,18 @@ internal sealed partial class PostgresSql(string tables)
         SELECT h.execution_id FROM hop AS h WHERE starts_with(h.execution_id, $1) LIMIT $4
         """;
 
-    /// <summary>$1 owner, $2 lease, $3 limit, $4 kind.</summary>
+    /// <summary>
+    /// $1 owner, $2 lease, $3 limit, $4 kind. What nobody has in hand and is due later than any delay reaches was due before
+    /// the clock was set back.
+    /// </summary>
     public string OutboxClaim { get; } = $"""
         /* outbox.claim */
         UPDATE {tables}outbox AS o
         SET lease_owner = $1, due_at = now() + $2, attempts = o.attempts + 1
         WHERE o.outbox_id = ANY (ARRAY(
             SELECT p.outbox_id FROM {tables}outbox AS p
-            WHERE p.delivered_at IS NULL AND p.kind = $4 AND p.due_at <= now()
+            WHERE p.delivered_at IS NULL AND p.kind = $4
+                AND (p.due_at <= now() OR p.lease_owner IS NULL AND p.due_at > now() + interval '10 minutes')
             ORDER BY p.outbox_id
             LIMIT $3
             FOR UPDATE SKIP LOCKED))

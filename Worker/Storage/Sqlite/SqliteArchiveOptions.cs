@@ -12,7 +12,7 @@ internal sealed class SqliteArchiveOptions
     [Required]
     public string Path { get; set; } = "data/checkpoints.db";
 
-    /// <summary>How long a statement waits for another process that writes. 00:00:00 to 00:10:00.</summary>
+    /// <summary>How long a statement waits for another process that writes, in whole seconds. 00:00:01 to 00:10:00.</summary>
     /// <value>The default value is 30 seconds.</value>
     public TimeSpan BusyTimeout { get; set; } = TimeSpan.FromSeconds(30);
 
@@ -24,6 +24,7 @@ internal sealed class SqliteArchiveOptions
 /// <summary>Checks <see cref="SqliteArchiveOptions"/>; the prefix is part of SQL text, so nothing but identifiers passes.</summary>
 internal sealed partial class SqliteArchiveOptionsValidator : IValidateOptions<SqliteArchiveOptions>
 {
+    private static readonly TimeSpan ShortestTimeout = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestTimeout = TimeSpan.FromMinutes(10);
 
     /// <inheritdoc />
@@ -35,9 +36,9 @@ internal sealed partial class SqliteArchiveOptionsValidator : IValidateOptions<S
             failures.Add($"{nameof(options.Path)} is '{options.Path}'; the path of a file is required (several connections share it).");
         }
 
-        if (options.BusyTimeout < TimeSpan.Zero || options.BusyTimeout > LongestTimeout)
+        if (options.BusyTimeout < ShortestTimeout || options.BusyTimeout > LongestTimeout)
         {
-            failures.Add($"{nameof(options.BusyTimeout)} is {options.BusyTimeout}; 00:00:00 to {LongestTimeout} is allowed.");
+            failures.Add($"{nameof(options.BusyTimeout)} is {options.BusyTimeout}; {ShortestTimeout} to {LongestTimeout} is allowed.");
         }
 
         if (options.TablePrefix is null || !PrefixPattern().IsMatch(options.TablePrefix))

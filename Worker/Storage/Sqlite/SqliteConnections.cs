@@ -1,5 +1,5 @@
 using System.Collections.Concurrent;
-using System.Globalization;
+using System.Diagnostics;
 using System.Text.Json;
 using AsyncCheckpoints.Contracts;
 using Microsoft.Data.Sqlite;
@@ -36,10 +36,11 @@ internal sealed class SqliteConnections : IAsyncDisposable
     public async Task<T> WriteAsync<T>(Func<SqliteTransaction, Prepare, T> work, CancellationToken cancellationToken)
     {
         ObjectDisposedException.ThrowIf(_isDisposed, this);
+        var started = Stopwatch.GetTimestamp();
         await _writing.WaitAsync(cancellationToken);
         try
         {
-            return await Task.Run(() => Write(work, cancellationToken), cancellationToken);
+            return await Task.Run(() => Write(work, Stopwatch.GetElapsedTime(started), cancellationToken), cancellationToken);
         }
         finally
         {
@@ -100,11 +101,12 @@ internal sealed class SqliteConnections : IAsyncDisposable
         }
     }
 
-    private T Write<T>(Func<SqliteTransaction, Prepare, T> work, CancellationToken cancellationToken)
+    private T Write<T>(Func<SqliteTransaction, Prepare, T> work, TimeSpan waited, CancellationToken cancellationToken)
     {
         try
         {
             _writer ??= OpenWriter();
+            SetBusyTimeout(_writer, _options.BusyTimeout - waited);
             var transaction = _writer.BeginTransaction(deferred: false);
             var result = work(transaction, GetStatement);
             cancellationToken.ThrowIfCancellationRequested();
@@ -171,14 +173,13 @@ internal sealed class SqliteConnections : IAsyncDisposable
         {
             DataSource = path,
             Pooling = false,
-            DefaultTimeout = (int)Math.Ceiling(_options.BusyTimeout.TotalSeconds),
         }.ToString());
         try
         {
             connection.Open();
-            var milliseconds = ((long)_options.BusyTimeout.TotalMilliseconds).ToString(CultureInfo.InvariantCulture);
+            SetBusyTimeout(connection, _options.BusyTimeout);
             using var pragmas = connection.CreateCommand();
-            pragmas.CommandText = $"PRAGMA busy_timeout = {milliseconds}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;";
+            pragmas.CommandText = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;";
             pragmas.ExecuteNonQuery();
             RegisterMatch(connection);
             return connection;
@@ -188,6 +189,17 @@ internal sealed class SqliteConnections : IAsyncDisposable
             connection.Dispose();
             throw;
         }
+    }
+
+    /// <summary>
+    /// How long SQLite waits for another process's lock, and the driver for SQLite: a second at least, also for who has stood
+    /// in line behind others of this process.
+    /// </summary>
+    private static void SetBusyTimeout(SqliteConnection connection, TimeSpan timeout)
+    {
+        var seconds = Math.Max(1, (int)Math.Ceiling(timeout.TotalSeconds));
+        SQLitePCL.raw.sqlite3_busy_timeout(connection.Handle, seconds * 1000);
+        connection.DefaultTimeout = seconds;
     }
 
     private static void RegisterMatch(SqliteConnection connection)

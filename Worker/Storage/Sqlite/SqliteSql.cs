@@ -136,13 +136,17 @@ internal sealed partial class SqliteSql(string tables)
         INSERT INTO {tables}outbox (kind, changes, due_at, created_at) VALUES (?1, ?2, ?3, ?3)
         """;
 
-    /// <summary>?1 owner, ?2 now, ?3 end of the lease, ?4 limit, ?5 kind.</summary>
+    /// <summary>
+    /// ?1 owner, ?2 now, ?3 end of the lease, ?4 limit, ?5 kind. What nobody has in hand and is due later than any delay
+    /// reaches (10 minutes) was due before the clock was set back.
+    /// </summary>
     public string OutboxClaim { get; } = $"""
         /* outbox.claim */
         UPDATE {tables}outbox SET lease_owner = ?1, due_at = ?3, attempts = attempts + 1
         WHERE outbox_id IN (
             SELECT p.outbox_id FROM {tables}outbox AS p
-            WHERE p.delivered_at IS NULL AND p.kind = ?5 AND p.due_at <= ?2
+            WHERE p.delivered_at IS NULL AND p.kind = ?5
+                AND (p.due_at <= ?2 OR p.lease_owner IS NULL AND p.due_at > ?2 + 600000000)
             ORDER BY p.outbox_id
             LIMIT ?4)
         RETURNING outbox_id, kind, changes, attempts
