@@ -18,7 +18,7 @@ internal sealed partial class InProcessCheckpointCache : ICheckpointCache
     private readonly TimeProvider _time;
     private readonly long _maxBytes;
     private readonly Lock _gate = new();
-    private long _lead;
+    private Floor? _floor;
     private readonly Dictionary<string, CachedExecution> _executions = new(StringComparer.Ordinal);
     private readonly Dictionary<string, (string Owner, long Until)> _leases = new(StringComparer.Ordinal);
 
@@ -46,14 +46,18 @@ internal sealed partial class InProcessCheckpointCache : ICheckpointCache
     /// <inheritdoc />
     public int Interruptions => 0;
 
-    private long Now => CheckpointCodec.ToMicroseconds(_time.GetUtcNow()) + Interlocked.Read(ref _lead);
+    private long Now => Math.Max(
+        CheckpointCodec.ToMicroseconds(_time.GetUtcNow()),
+        Volatile.Read(ref _floor) is { } floor ? floor.Microseconds + (long)_time.GetElapsedTime(floor.Timestamp).TotalMicroseconds : 0);
 
     /// <inheritdoc />
     public Task InitializeAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    /// <summary>Has its clock go on from a time, where that is ahead: the machine's was set back while nothing ran here.</summary>
+    /// <summary>
+    /// Has its clock go on from a time until the machine's has caught up: that was set back while nothing ran here.
+    /// </summary>
     /// <param name="time">The time.</param>
-    public void GoOnFrom(DateTimeOffset time) => Interlocked.Exchange(ref _lead, Math.Max(0, CheckpointCodec.ToMicroseconds(time) - CheckpointCodec.ToMicroseconds(_time.GetUtcNow())));
+    public void GoOnFrom(DateTimeOffset time) => Volatile.Write(ref _floor, new Floor(CheckpointCodec.ToMicroseconds(time), _time.GetTimestamp()));
 
     /// <inheritdoc />
     public Task<DateTimeOffset> GetTimeAsync(CancellationToken cancellationToken) =>
@@ -192,4 +196,6 @@ internal sealed partial class InProcessCheckpointCache : ICheckpointCache
         Refresh(stream);
         Evict();
     }
+
+    private sealed record Floor(long Microseconds, long Timestamp);
 }

@@ -33,13 +33,13 @@ public sealed class RedisClockFaultTests
                 await lab.ProgressAsync();
             });
 
-            // Only Redis has these; they are archived from there.
+            // Only Redis has these; they are archived from there, by whichever of the two times is later.
             await lab.RabbitMq.CutAsync();
-            await SaveAsync(first, "pending", 5);
+            await SaveAsync(first, "pending", 0, 5, Durability.Cached);
             Set(offset);
-            await SaveAsync(first, "pending", 5);
+            await SaveAsync(first, "pending", 5, 5, Durability.Cached);
             lab.RabbitMq.Restore();
-            Set(TimeSpan.Zero);
+            Set(offset > TimeSpan.Zero ? offset : TimeSpan.Zero);
             await lab.AuditAsync(first);
             (await ArchivedAsync(lab, "pending")).ShouldBe(Enumerable.Range(0, 10).Select(i => $"{i}"));
 
@@ -54,19 +54,19 @@ public sealed class RedisClockFaultTests
     /// <summary>By a process that was there before the clock was set, and by one that begins after it.</summary>
     private static async Task SaveAndDeleteAsync(FaultLab lab, IHost before, Action set)
     {
-        await SaveAsync(before, "run", 20);
+        await SaveAsync(before, "run", 0, 20);
         var (old, version) = (new Checkpoint { ExecutionId = "deleted", Id = "0", CreatedAt = DateTimeOffset.UnixEpoch }, 1L);
         var sequence = (await FaultLab.ClientOf(before).SaveAsync(old, Persisted)).Sequence;
         await FaultLab.ClientOf(before).DeleteAsync(old.Key, Durability.Persisted);
-        await SaveAsync(before, "to clear", 3);
-        await SaveAsync(before, "cleared", 3);
+        await SaveAsync(before, "to clear", 0, 3);
+        await SaveAsync(before, "cleared", 0, 3);
         await FaultLab.ClientOf(before).ClearAsync("cleared", Durability.Persisted);
 
         set();
-        await SaveAsync(before, "run", 20);
+        await SaveAsync(before, "run", 20, 20);
         var after = await lab.StartClientAsync();
-        await SaveAsync(after, "run", 20);
-        await SaveAsync(before, "run", 20);
+        await SaveAsync(after, "run", 40, 20);
+        await SaveAsync(before, "run", 60, 20);
         (await ArchivedAsync(lab, "run")).ShouldBe(Enumerable.Range(0, 80).Select(i => $"{i}"));
         (await FaultLab.ClientOf(after).LoadLatestAsync("run"))!.Id.ShouldBe("79");
 
@@ -83,22 +83,21 @@ public sealed class RedisClockFaultTests
 
         await FaultLab.ClientOf(after).ClearAsync("to clear", Durability.Persisted);
         (await FaultLab.ClientOf(before).LoadLatestAsync("to clear")).ShouldBeNull();
-        await SaveAsync(after, "cleared", 2);
+        await SaveAsync(after, "cleared", 0, 2);
         foreach (var (execution, ids) in new[] { ("deleted", ""), ("to clear", ""), ("cleared", "0 1") })
         {
             string.Join(' ', await ArchivedAsync(lab, execution)).ShouldBe(ids, execution);
         }
     }
 
-    /// <summary>Saves under the next ids of an execution, which are numbers, one after the other.</summary>
-    private static async Task SaveAsync(IHost host, string executionId, int count)
+    /// <summary>Saves under numbers as ids, one after the other; with the last one all of them are archived.</summary>
+    private static async Task SaveAsync(IHost host, string executionId, int from, int count, Durability last = Durability.Persisted)
     {
-        var client = FaultLab.ClientOf(host);
-        var next = await client.LoadLatestAsync(executionId) is { } latest ? int.Parse(latest.Id, null) + 1 : 0;
-        for (var i = next; i < next + count; i++)
+        for (var i = from; i < from + count; i++)
         {
-            var durability = i == next + count - 1 && executionId != "pending" ? Durability.Persisted : Durability.Cached;
-            await client.SaveAsync(new Checkpoint { ExecutionId = executionId, Id = $"{i}" }, new SaveOptions { Durability = durability });
+            await FaultLab.ClientOf(host).SaveAsync(
+                new Checkpoint { ExecutionId = executionId, Id = $"{i}" },
+                new SaveOptions { Durability = i == from + count - 1 ? last : Durability.Cached });
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Text;
+using AsyncCheckpoints.Contracts;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Shouldly;
@@ -29,11 +30,28 @@ public sealed class EmbeddedClockTests
         await SaveAsync(worker, "cleared", "a", "new");
         await deployment.StopAsync(worker);
 
-        // Nothing of this is in the cache.
+        // Nothing of this is in the cache, and the clock is still behind.
         worker = await StartAsync(deployment);
         (await LoadAsync(worker, "again")).ShouldBe("new");
         (await LoadAsync(worker, "cleared")).ShouldBe("new");
+        await SaveAsync(worker, "again", "a", "newer");
+        await ClientOf(worker).ClearAsync("cleared", Durability.Persisted);
+        await deployment.StopAsync(worker);
+
+        // Set right while it runs, and from then on.
+        worker = await StartAsync(deployment);
+        (await LoadAsync(worker, "again")).ShouldBe("newer");
+        (await LoadAsync(worker, "cleared")).ShouldBeNull();
+        _time.Jump(TimeSpan.FromHours(hours));
+        await SaveAsync(worker, "again", "a", "newest");
+        await deployment.StopAsync(worker);
+        worker = await StartAsync(deployment);
+        (await LoadAsync(worker, "again")).ShouldBe("newest");
+        var last = await SaveAsync(worker, "again", "a", "last");
+        last.Sequence.ShouldBeInRange(Microseconds(TimeSpan.FromMinutes(-10)), Microseconds(TimeSpan.FromMinutes(10)));
     }
+
+    private long Microseconds(TimeSpan fromNow) => CheckpointCodec.ToMicroseconds(_time.GetUtcNow() + fromNow);
 
     private Task<IHost> StartAsync(Deployment deployment) => deployment.StartWorkerAsync(services => services.AddSingleton<TimeProvider>(_time));
 

@@ -18,11 +18,11 @@ internal sealed class FakeClock : IDisposable
         : null;
 
     /// <summary>
-    /// What a process needs in its environment to go by this clock. Another allocator may ask for the time before the library
-    /// is ready, and Redis brings one: the C library's comes first.
+    /// What a process needs in its environment to go by this clock. Redis brings an allocator that asks for the time before the
+    /// library is ready: the C library's comes before it.
     /// </summary>
     public string Environment =>
-        $"LD_PRELOAD=libc.so.6:{Library} FAKETIME_TIMESTAMP_FILE={_file} FAKETIME_NO_CACHE=1 FAKETIME_DONT_FAKE_MONOTONIC=1";
+        $"LD_PRELOAD={Library}:libc.so.6 FAKETIME_TIMESTAMP_FILE={_file} FAKETIME_NO_CACHE=1 FAKETIME_DONT_FAKE_MONOTONIC=1";
 
     /// <summary>Sets it.</summary>
     /// <param name="offset">From the machine's clock, in whole seconds.</param>

@@ -19,7 +19,7 @@ internal sealed class EmbeddedClock(
             await state.WhenMigrated.WaitAsync(Patience, time, cancellationToken);
             if (await archive.GetNewestArrivalAsync(cancellationToken) is { } newest && newest > time.GetUtcNow())
             {
-                cache.GoOnFrom(newest);
+                cache.GoOnFrom(newest.AddMicroseconds(1));
                 Log.ClockWasSetBack(logger, newest);
             }
         }

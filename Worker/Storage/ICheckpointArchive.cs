@@ -74,7 +74,7 @@ internal interface ICheckpointArchive
     /// <summary>Gives a lease back after a failure; the entries are due again after the delay.</summary>
     Task ReleaseOutboxAsync(string owner, IReadOnlyCollection<long> ids, TimeSpan delay, string error, CancellationToken cancellationToken);
 
-    /// <summary>When the newest message in the inbox came, by the clock of that time; null: there is none.</summary>
+    /// <summary>When the newest message in the inbox came, by the clock of that time (SQLite: or by its sequences, where they are later); null: there is none.</summary>
     Task<DateTimeOffset?> GetNewestArrivalAsync(CancellationToken cancellationToken);
 
     /// <summary>How many outbox entries wait, and since when the oldest.</summary>

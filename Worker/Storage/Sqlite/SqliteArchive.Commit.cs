@@ -7,6 +7,9 @@ namespace AsyncCheckpoints.Worker.Storage.Sqlite;
 
 internal sealed partial class SqliteArchive
 {
+    // A machine without a battery may wake up years behind. A sequence beyond that is damage, and must not spread.
+    private const long MaxLead = 20L * 366 * 86_400_000_000;
+
     /// <inheritdoc />
     public async Task<ArchiveCommit> CommitAsync(ArchiveBatch batch, CancellationToken cancellationToken)
     {
@@ -25,7 +28,7 @@ internal sealed partial class SqliteArchive
     {
         var now = Now;
         var inbox = prepare(_sql.InboxAdd);
-        var fresh = batch.Commands.Where(c => c.CommandId is null || inbox.Execute(transaction, c.CommandId, now) > 0).ToArray();
+        var fresh = batch.Commands.Where(c => c.CommandId is null || inbox.Execute(transaction, c.CommandId, TimeOf(c, now)) > 0).ToArray();
         var plan = new CommitPlan(fresh);
         var events = new List<OutboxChange>();
         var cache = new List<OutboxChange>();
@@ -91,6 +94,17 @@ internal sealed partial class SqliteArchive
         }
 
         return new ArchiveCommit(archived, deleted, batch.Commands.Count - fresh.Length);
+    }
+
+    /// <summary>
+    /// Sequences that are ahead of the clock tell the time: it was set back, and goes on from there at the next start.
+    /// </summary>
+    private static long TimeOf(ArchiveCommand command, long now)
+    {
+        var newest = Math.Max(
+            command.Saves.Select(save => save.Checkpoint.Sequence).DefaultIfEmpty().Max(),
+            command.Tombstones.Select(tombstone => tombstone.Sequence).DefaultIfEmpty().Max());
+        return newest > now && newest - now < MaxLead ? newest : now;
     }
 
     private bool Save(ArchiveSave save, long now, SqliteTransaction transaction, SqliteConnections.Prepare prepare)
