@@ -100,7 +100,10 @@ public interface ICheckpointClient
     Task<SaveResult> ForkAsync(
         CheckpointKey source, string newExecutionId, SaveOptions? options = null, CancellationToken cancellationToken = default);
 
-    /// <summary>Waits until everything that was saved before is queued (or held by Redis while the broker is away).</summary>
+    /// <summary>
+    /// Waits until everything that was saved before is queued (or held by Redis while the broker is away); in the embedded
+    /// worker, whose queue is memory, until it is archived. It has no timeout of its own.
+    /// </summary>
     /// <param name="cancellationToken">Stops waiting.</param>
     Task FlushAsync(CancellationToken cancellationToken = default);
 }

@@ -13,6 +13,9 @@ internal sealed class CommandTransport(ICheckpointBus bus, Routes routes, IOptio
     private readonly Lock _lock = new();
     private Task? _connecting;
 
+    /// <summary>What is on the queue still takes this process's memory.</summary>
+    public bool IsInProcess => routes.IsInProcess;
+
     /// <summary>Sends commands; completes when the broker has them on a quorum queue.</summary>
     /// <param name="message">The commands.</param>
     /// <param name="reply">Asks the worker to tell when they are archived.</param>

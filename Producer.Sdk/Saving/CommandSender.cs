@@ -29,6 +29,7 @@ internal sealed class CommandSender : IAsyncDisposable
     private readonly CancellationToken _stoppingToken;
     private readonly Breaker _breaker;
     private readonly CommandTransport _transport;
+    private readonly ICheckpointCache _cache;
     private readonly ICommandSpool _spool;
     private readonly BufferBudget _budget;
     private readonly CheckpointOptions _options;
@@ -45,6 +46,7 @@ internal sealed class CommandSender : IAsyncDisposable
 
     public CommandSender(
         CommandTransport transport,
+        ICheckpointCache cache,
         ICommandSpool spool,
         BufferBudget budget,
         IOptions<CheckpointOptions> options,
@@ -52,6 +54,7 @@ internal sealed class CommandSender : IAsyncDisposable
         ILogger<CommandSender> logger)
     {
         _transport = transport;
+        _cache = cache;
         _spool = spool;
         _budget = budget;
         _options = options.Value;
@@ -247,7 +250,7 @@ internal sealed class CommandSender : IAsyncDisposable
                 "checkpoint.send", ActivityKind.Producer, batch.Count, CheckpointTracing.ContextsOf(batch.Select(command => command.TraceParent)))
             : null;
         var message = MessageOf(batch);
-        var isAwaited = batch.Exists(command => command.Wanted == Durability.Persisted);
+        var isAwaited = _transport.IsInProcess || batch.Exists(command => command.Wanted == Durability.Persisted);
         ArchivedReply? reply = null;
         try
         {
@@ -278,7 +281,10 @@ internal sealed class CommandSender : IAsyncDisposable
                 command.TryComplete(Durability.Queued);
             }
 
-            _budget.Release(command.Room);
+            if (!_transport.IsInProcess)
+            {
+                _budget.Release(command.Room);
+            }
         }
 
         return true;
@@ -308,7 +314,7 @@ internal sealed class CommandSender : IAsyncDisposable
 
     /// <summary>
     /// Waits for the commit of what is on the queue already. A lost answer is asked for by sending the message again: its
-    /// command id makes that harmless.
+    /// command id makes that harmless. What is on a queue in this process keeps its room.
     /// </summary>
     private async Task AwaitArchivedAsync(CheckpointCommands message, List<Command> batch, ArchivedReply reply)
     {
@@ -320,6 +326,11 @@ internal sealed class CommandSender : IAsyncDisposable
             while ((answer = await reply.WaitAsync(patience, _time)) is null && _time.GetElapsedTime(started) < _options.SaveTimeout)
             {
                 patience *= 2;
+                if (!batch.Exists(command => command.Wanted == Durability.Persisted))
+                {
+                    continue; // Nobody waits for it.
+                }
+
                 try
                 {
                     await CallAsync(cancellationToken => _transport.SendAsync(message, reply, cancellationToken), batch.Count);
@@ -341,6 +352,36 @@ internal sealed class CommandSender : IAsyncDisposable
                     "Check that a worker is running and that its archive can be reached.")
                 { Key = command.Key }));
             }
+
+            if (_transport.IsInProcess)
+            {
+                await UntilArchivedAsync(batch, answer, reply);
+                batch.ForEach(command => _budget.Release(command.Room));
+            }
+        }
+    }
+
+    /// <summary>
+    /// A queue in this process drops what is in hand when the worker pauses: the rescuer archives that, and nobody answers.
+    /// </summary>
+    private async Task UntilArchivedAsync(List<Command> batch, CommandsArchived? answer, ArchivedReply reply)
+    {
+        while (answer is null && !_stoppingToken.IsCancellationRequested && await IsPendingAsync())
+        {
+            answer = await reply.WaitAsync(TimeSpan.FromSeconds(2), _time);
+        }
+
+        async Task<bool> IsPendingAsync()
+        {
+            foreach (var command in batch)
+            {
+                if (await _cache.IsPendingAsync(new PendingMark(command.Kind, command.Key, command.Sequence, default), CancellationToken.None))
+                {
+                    return true;
+                }
+            }
+
+            return false;
         }
     }
 
