@@ -117,14 +117,16 @@ internal sealed class SavePipeline : IAsyncDisposable
     public async Task<Durability> DeleteAsync(PendingKind kind, CheckpointKey key, Durability? durability, CancellationToken cancellationToken)
     {
         var wanted = durability ?? _options.DefaultDurability;
-        var room = await ReserveAsync(Overhead, cancellationToken);
+        var reservation = ReserveAsync(Overhead, cancellationToken);
+        var waitedSince = reservation.IsCompleted ? 0 : _time.GetTimestamp();
+        var room = await reservation;
         var waiter = new Waiter();
         var deletion = Volatile.Read(ref _inIntake) == 0 && _cache.IsReady
             ? ProcessDeletionAsync(kind, key, wanted, room, waiter)
             : EnterAsync(kind, key, wanted, room, waiter);
         try
         {
-            return await deletion.WaitAsync(_options.SaveTimeout, _time, cancellationToken);
+            return await deletion.WaitAsync(LeftOf(waitedSince), _time, cancellationToken);
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
@@ -170,6 +172,13 @@ internal sealed class SavePipeline : IAsyncDisposable
         _isStopping = true;
         _intake.Writer.TryComplete();
         await _loop;
+
+        // What is on its way to Redis goes to the sender, which is disposed after this, and into its spool.
+        for (var i = 0; i < MaxPassing; i++)
+        {
+            await _passing.WaitAsync();
+        }
+
         _passing.Dispose();
     }
 
@@ -192,7 +201,9 @@ internal sealed class SavePipeline : IAsyncDisposable
     private async Task<SaveResult> SaveUntracedAsync(Checkpoint checkpoint, SaveOptions options, CancellationToken cancellationToken)
     {
         var wanted = options.Durability ?? _options.DefaultDurability;
-        var room = await ReserveForSaveAsync(checkpoint, wanted, cancellationToken);
+        var reservation = ReserveForSaveAsync(checkpoint, wanted, cancellationToken);
+        var waitedSince = reservation.IsCompleted ? 0 : _time.GetTimestamp();
+        var room = await reservation;
         if (wanted == Durability.Buffered && options.ExpectedLatestId is null)
         {
             // The caller's memory is the caller's again once this returns.
@@ -209,8 +220,8 @@ internal sealed class SavePipeline : IAsyncDisposable
             : EnterAsync(intake with { Checkpoint = OwnMemoryOf(checkpoint, room) }, waiter);
         try
         {
-            return await (cancellationToken.CanBeCanceled
-                ? save.WaitAsync(_options.SaveTimeout, _time, cancellationToken)
+            return await (cancellationToken.CanBeCanceled || waitedSince != 0
+                ? save.WaitAsync(LeftOf(waitedSince), _time, cancellationToken)
                 : save.WaitAsync(_deadline.Token));
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
@@ -229,6 +240,11 @@ internal sealed class SavePipeline : IAsyncDisposable
             { Key = checkpoint.Key };
         }
     }
+
+    /// <summary>What is left of the timeout of who has waited for room since then; 0: it did not have to.</summary>
+    private TimeSpan LeftOf(long waitedSince) => waitedSince == 0 ? _options.SaveTimeout
+        : _options.SaveTimeout - _time.GetElapsedTime(waitedSince) is var left && left > TimeSpan.Zero ? left
+        : TimeSpan.Zero;
 
     /// <summary>What nobody waits for any more may still fail.</summary>
     private static void Observe(Task left) => _ = left.ContinueWith(

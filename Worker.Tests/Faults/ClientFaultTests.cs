@@ -181,6 +181,26 @@ public sealed class ClientFaultTests(FaultServers servers)
         await lab.AuditAsync(host);
     });
 
+    /// <summary>Waiting for room and waiting for Redis and broker share one timeout (4 s).</summary>
+    [Fact]
+    public Task Cut_RedisAndBroker_WaitingForRoomIsPartOfTheTimeout() => FaultLab.RunAsync(servers.Set, 3309, async lab =>
+    {
+        var client = FaultLab.ClientOf(await lab.StartClientAsync(options => options.MaxBufferedItems = 1));
+        await client.SaveAsync(new Checkpoint { ExecutionId = "before" });
+        await Task.WhenAll(lab.Redis.CutAsync(), lab.RabbitMq.CutAsync());
+        var watch = System.Diagnostics.Stopwatch.StartNew();
+        var first = client.SaveAsync(new Checkpoint { ExecutionId = "lost" });
+        var second = client.SaveAsync(new Checkpoint { ExecutionId = "waits for room" });
+        var deletion = client.DeleteAsync(new CheckpointKey("waits for room", "", "too"));
+
+        await Should.ThrowAsync<CheckpointUnavailableException>(() => first);
+        await Should.ThrowAsync<CheckpointUnavailableException>(() => second);
+        await Should.ThrowAsync<CheckpointUnavailableException>(() => deletion);
+        watch.Elapsed.ShouldBeLessThan(TimeSpan.FromSeconds(7.5));
+        lab.Redis.Restore();
+        lab.RabbitMq.Restore();
+    });
+
     // SaveTimeout is 4 s; the rest is for a machine that is busy.
     private static async Task ShouldFailInTimeAsync(ICheckpointClient client, SaveOptions options)
     {

@@ -211,6 +211,42 @@ public sealed class RefusedWritesTests
             CheckpointCodec.Encode(new Checkpoint { ExecutionId = id, Id = id, CreatedAt = DateTimeOffset.UnixEpoch }), 1, default, true, CancellationToken.None);
     }
 
+    /// <summary>As the deletion of a very large execution: what belongs to its part of the executions waits, the others do not.</summary>
+    [Fact]
+    public async Task OneDeletion_TakesLong_HoldsUpOnlyItsOwn()
+    {
+        await using var deployment = await CreateDeploymentAsync();
+        var worker = await StartWorkerAsync(deployment);
+        var host = await deployment.StartClientAsync();
+        var client = host.Services.GetRequiredService<ICheckpointClient>();
+        await SaveAsync(host, "first", Durability.Persisted);
+        await ExecuteAsync(
+            $"""
+            CREATE TABLE {deployment.Prefix}.held AS SELECT 1;
+            GRANT SELECT ON {deployment.Prefix}.held TO {_role};
+            CREATE FUNCTION {deployment.Prefix}.hold() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN WHILE EXISTS (SELECT FROM {deployment.Prefix}.held) LOOP PERFORM pg_sleep(0.02); END LOOP; RETURN OLD; END $$;
+            CREATE TRIGGER hold BEFORE DELETE ON {deployment.Prefix}.checkpoints
+                FOR EACH ROW WHEN (OLD.execution_id = 'x') EXECUTE FUNCTION {deployment.Prefix}.hold();
+            """);
+
+        await client.ClearAsync("x", Durability.Queued);
+        await Deployment.UntilAsync(
+            async () => (long)(await ExecuteAsync("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"))! == 1, "it is being deleted");
+        await SaveAsync(host, "behind", Durability.Queued);
+        for (var i = 0; i < 5; i++)
+        {
+            await client.SaveAsync(new Checkpoint { ExecutionId = $"other{i}", Id = $"{i}" }, new SaveOptions { Durability = Durability.Persisted })
+                .WaitAsync(TimeSpan.FromSeconds(25));
+        }
+
+        (await ArchivedAsync(deployment)).ShouldBe("0 1 2 3 4 first");
+        await ExecuteAsync($"DELETE FROM {deployment.Prefix}.held");
+        await Deployment.UntilAsync(async () => await ArchivedAsync(deployment) == "0 1 2 3 4 behind", "the rest follows");
+        await PendingAsync(host, 0);
+        (await LettersAsync(worker)).ShouldBeEmpty();
+    }
+
     private async Task<Deployment> CreateDeploymentAsync()
     {
         var deployment = new Deployment(ArchiveKind.Postgres);
@@ -293,7 +329,7 @@ public sealed class RefusedWritesTests
         return message;
     }
 
-    private Task<object?> RefuseAsync(Deployment deployment, string table, string condition, string state = "XX001") => ExecuteAsync(
+    private Task<object?> RefuseAsync(Deployment deployment, string table, string condition, string state = "P0001") => ExecuteAsync(
         $"""
         CREATE SEQUENCE {deployment.Prefix}.refused_{table};
         GRANT USAGE ON SEQUENCE {deployment.Prefix}.refused_{table} TO {_role};

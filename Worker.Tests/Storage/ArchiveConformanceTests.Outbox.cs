@@ -179,7 +179,7 @@ public abstract partial class ArchiveConformanceTests
         var id = (await sut.ClaimOutboxAsync("a", OutboxKind.Events, Lease, 1, default))[0].Id;
         await sut.ReleaseOutboxAsync("a", [id], TimeSpan.Zero, "broker\0 away \uD800", default);
         (await sut.ClaimOutboxAsync("b", OutboxKind.Events, Lease, 1, default)).ShouldHaveSingleItem().Attempts.ShouldBe(2);
-        await sut.ReleaseOutboxAsync("b", [id], TimeSpan.FromHours(1), "broker away", default);
+        await sut.ReleaseOutboxAsync("b", [id], Lease, "broker away", default);
         (await sut.ClaimOutboxAsync("a", OutboxKind.Events, Lease, 1, default)).ShouldBeEmpty();
 
         await ExpireLeasesAsync();

@@ -15,6 +15,9 @@ namespace AsyncCheckpoints.Worker.Archiving;
 /// </summary>
 internal sealed partial class ArchiveWriter : BackgroundService
 {
+    // One that takes longer waits for something, such as the deletion of a large execution: others need not.
+    private static readonly TimeSpan SlowCommit = TimeSpan.FromMilliseconds(200);
+
     private readonly Channel<Waiting> _waiting = Channel.CreateUnbounded<Waiting>();
     private readonly Channel<bool> _changed = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private readonly ICheckpointArchive _archive;
@@ -27,6 +30,7 @@ internal sealed partial class ArchiveWriter : BackgroundService
     private readonly int _writers;
     private int _committing;
     private int _waitingItems;
+    private long _startedAt;
 
     public ArchiveWriter(
         ICheckpointArchive archive,
@@ -106,9 +110,10 @@ internal sealed partial class ArchiveWriter : BackgroundService
             {
                 while (!IsWorthATransaction)
                 {
-                    await _changed.Reader.ReadAsync(stoppingToken);
+                    await ChangeAsync(stoppingToken);
                 }
 
+                _startedAt = _time.GetTimestamp();
                 Interlocked.Increment(ref _committing);
                 _ = WriteBatchAsync(TakeBatch(), stoppingToken);
             }
@@ -127,10 +132,27 @@ internal sealed partial class ArchiveWriter : BackgroundService
         }
     }
 
-    /// <summary>At once while nothing commits; beside another transaction only what fills one.</summary>
+    /// <summary>At once while nothing commits; beside another transaction only what fills one, or when that one is slow.</summary>
     private bool IsWorthATransaction =>
         Volatile.Read(ref _committing) is var committing
-        && (committing == 0 || (committing < _writers && Volatile.Read(ref _waitingItems) >= _options.BatchMaxItems));
+        && (committing == 0
+            || (committing < _writers
+                && (Volatile.Read(ref _waitingItems) >= _options.BatchMaxItems || _time.GetElapsedTime(_startedAt) >= SlowCommit)));
+
+    /// <summary>Waits until something may have become worth a transaction.</summary>
+    private async Task ChangeAsync(CancellationToken stoppingToken)
+    {
+        try
+        {
+            var change = _changed.Reader.WaitToReadAsync(stoppingToken).AsTask();
+            await (Volatile.Read(ref _committing) < _writers ? change.WaitAsync(SlowCommit, _time, stoppingToken) : change);
+            _changed.Reader.TryRead(out _);
+        }
+        catch (TimeoutException)
+        {
+            // It has become slow.
+        }
+    }
 
     private async Task MigrateAsync(CancellationToken stoppingToken)
     {

@@ -14,13 +14,15 @@ internal static class TransientErrors
     private const int SqliteReadOnly = 8;
     private const int SqliteInterrupt = 9;
     private const int SqliteIoError = 10;
+    private const int SqliteCorrupt = 11;
     private const int SqliteFull = 13;
     private const int SqliteCannotOpen = 14;
     private const int SqliteProtocol = 15;
+    private const int SqliteSchema = 17;
 
     /// <summary>
-    /// Whether waiting helps: the archive is away, overloaded, full, locked or shutting down. False for what is wrong
-    /// with the data or the program.
+    /// Whether waiting helps, or somebody who mends the archive: it is away, overloaded, full, locked, damaged or shutting
+    /// down, or the session is not what it was. False for what is wrong with the data or the program.
     /// </summary>
     /// <param name="exception">The fault.</param>
     public static bool IsTransient(Exception exception) => exception switch
@@ -28,7 +30,7 @@ internal static class TransientErrors
         PostgresException e => e.IsTransient || IsTransientState(e.SqlState),
         NpgsqlException => true,
         SqliteException e => e.SqliteErrorCode is SqliteBusy or SqliteLocked or SqliteNoMemory or SqliteReadOnly
-            or SqliteInterrupt or SqliteIoError or SqliteFull or SqliteCannotOpen or SqliteProtocol,
+            or SqliteInterrupt or SqliteIoError or SqliteCorrupt or SqliteFull or SqliteCannotOpen or SqliteProtocol or SqliteSchema,
         CheckpointException e => e.IsTransient,
         TimeoutException or SocketException or IOException or OperationCanceledException => true,
         AggregateException e => e.InnerExceptions.All(IsTransient),
@@ -41,6 +43,8 @@ internal static class TransientErrors
         || state.StartsWith("53", StringComparison.Ordinal)    // disk full, out of memory, too many connections
         || state.StartsWith("57P", StringComparison.Ordinal)   // shutting down, starting up
         || state.StartsWith("58", StringComparison.Ordinal)    // I/O
+        || state.StartsWith("XX", StringComparison.Ordinal)    // damaged
+        || state is "26000" or "42P05" or "0A000"              // prepared statements, behind a pooler or after a change of tables
         || state is "40001" or "40P01" or "55P03" or "25006"   // serialisation, deadlock, lock timeout, read-only
             or "57014" or "28P01" or "28000" or "3D000" or "42P01" or "3F000"; // cancelled; not (yet) set up for us
 }

@@ -1,3 +1,4 @@
+using System.Data.Common;
 using System.Security.Cryptography;
 using System.Text;
 using Microsoft.Extensions.Options;
@@ -31,7 +32,7 @@ internal sealed partial class PostgresArchive : ICheckpointArchive, IJobStore, I
         }
 
         var builder = new NpgsqlDataSourceBuilder(options.ConnectionString);
-        if (builder.ConnectionStringBuilder.MaxAutoPrepare == 0)
+        if (!SaysWhatToPrepare(options.ConnectionString))
         {
             builder.ConnectionStringBuilder.MaxAutoPrepare = 40;
             builder.ConnectionStringBuilder.AutoPrepareMinUsages = 2;
@@ -49,6 +50,13 @@ internal sealed partial class PostgresArchive : ICheckpointArchive, IJobStore, I
 
     /// <inheritdoc />
     public string Name => "postgres";
+
+    /// <summary>A pooler that keeps no prepared statements needs 0.</summary>
+    private static bool SaysWhatToPrepare(string connectionString)
+    {
+        var builder = new DbConnectionStringBuilder { ConnectionString = connectionString };
+        return builder.ContainsKey("Max Auto Prepare") || builder.ContainsKey("MaxAutoPrepare");
+    }
 
     public int MaxWriters => int.MaxValue;
 

@@ -7,7 +7,11 @@ internal sealed partial class PostgresSql(string tables)
     private readonly Dictionary<(bool AllNamespaces, bool OldestFirst, bool IncludeState), string> _find = Find(tables);
 
     // To the end of the transaction.
-    private const string RoomForBatch = "set_config('work_mem', '64MB', true)";
+    private const string RoomForBatch = "set_config('work_mem', '64MB', true) AS room";
+
+    // Of a bucket in which a large execution is being deleted: the others of the batch do not wait for that. To the end of
+    // the transaction, too.
+    private const string ShortWait = "set_config('lock_timeout', '1s', true) AS wait";
 
     public const string Ping = "/* archive.ping */ SELECT 1";
 
@@ -27,13 +31,13 @@ internal sealed partial class PostgresSql(string tables)
     /// </summary>
     public string LockShared { get; } = $"""
         /* checkpoint.lock_shared */
-        SELECT pg_advisory_xact_lock_shared(b.bucket) FROM {RoomForBatch}, unnest($1::bigint[]) AS b (bucket)
+        SELECT pg_advisory_xact_lock_shared(b.bucket) FROM {RoomForBatch}, {ShortWait}, unnest($1::bigint[]) AS b (bucket)
         """;
 
     public string LockMixed { get; } = $"""
         /* checkpoint.lock_mixed */
         SELECT CASE WHEN b.exclusive THEN pg_advisory_xact_lock(b.bucket)::text ELSE pg_advisory_xact_lock_shared(b.bucket)::text END
-        FROM {RoomForBatch}, unnest($1::bigint[], $2::boolean[]) AS b (bucket, exclusive)
+        FROM {RoomForBatch}, {ShortWait}, unnest($1::bigint[], $2::boolean[]) AS b (bucket, exclusive)
         """;
 
     /// <summary>$1 id of the probe.</summary>
