@@ -69,7 +69,7 @@ missing() { snapshot now; LC_ALL=C comm -23 "$dir/truth" "$dir/now" | wc -l; }
 members() { redis_cli --scan --pattern "$1" | while IFS= read -r key; do redis_cli ZCARD "$key"; done | awk '{ n += $1 } END { print n + 0 }'; }
 row() { printf '%s|%s|%s|%s|%s|%s\n' "$@" >> "$rows"; }
 
-[ -n "${DRILL_WORKER:-}" ] || { infra/install.sh; dotnet build -c Release --nologo -v quiet Worker; }
+[ -n "${DRILL_WORKER:-}" ] || { infra/install.sh servers; dotnet build -c Release --nologo -v quiet Worker; }
 # The account of PostgreSQL must be able to enter.
 chmod o+x "$dir"
 infra/servers.sh guard "$servers" $$
