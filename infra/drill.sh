@@ -105,7 +105,11 @@ stop_worker
 infra/servers.sh kill "$servers" postgres
 infra/servers.sh wipe "$servers" postgres
 infra/servers.sh start "$servers" postgres
-pg_restore --clean --if-exists --dbname="$URL" "$dir/checkpoints.dump"
+# As a newer program would leave it, to go back from: what its migration added must not be in the way.
+psql --quiet --no-psqlrc --dbname="$URL" --command='CREATE SCHEMA checkpoints' \
+  --command='CREATE TABLE checkpoints.jobs (job_id text PRIMARY KEY)' --command='CREATE TABLE checkpoints.newer (job_id text REFERENCES checkpoints.jobs)'
+PGOPTIONS=--client-min-messages=warning psql --quiet --no-psqlrc --dbname="$URL" --command='DROP SCHEMA IF EXISTS checkpoints CASCADE'
+pg_restore --exit-on-error --dbname="$URL" "$dir/checkpoints.dump"
 start_worker "${full[@]}"
 older=$(missing)
 checkpoints backfill cache
