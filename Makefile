@@ -14,7 +14,7 @@ help: ## List the targets
 build: ## Build everything
 	dotnet build -c Release
 
-test: ## Start what the tests need and run them all
+test: ## Start what the tests need and run them, but for the long ones
 	infra/test.sh
 
 test-long: ## The tests that take long: jobs killed on their way through 200,000 checkpoints
@@ -36,7 +36,7 @@ lint: ## Build with warnings as errors and check the format
 	dotnet format --verify-no-changes --no-restore
 
 bench: ## Measure floors, peers and ours (QUICK=1: small counts; BENCH=name: one measure; MARKDOWN=file)
-	infra/install.sh
+	infra/install.sh servers
 	dotnet build -c Release Benchmarks --nologo -v quiet
 	dotnet Benchmarks/bin/Release/net10.0/AsyncCheckpoints.Benchmarks.dll --json Benchmarks/results/latest.json \
 		$(if $(QUICK),--quick) $(if $(BENCH),--bench $(BENCH)) $(if $(MARKDOWN),--markdown $(MARKDOWN))

@@ -3,7 +3,7 @@
 #   infra/chaos.sh [SEED [MINUTES]]     a run with the same seed injects the same faults in the same order
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-infra/install.sh
+infra/install.sh servers
 seed=${1:-$RANDOM}
 minutes=${2:-10}
 echo "seed $seed, $minutes minutes"

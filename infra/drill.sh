@@ -69,7 +69,7 @@ missing() { snapshot now; LC_ALL=C comm -23 "$dir/truth" "$dir/now" | wc -l; }
 members() { redis_cli --scan --pattern "$1" | while IFS= read -r key; do redis_cli ZCARD "$key"; done | awk '{ n += $1 } END { print n + 0 }'; }
 row() { printf '%s|%s|%s|%s|%s|%s\n' "$@" >> "$rows"; }
 
-[ -n "${DRILL_WORKER:-}" ] || { infra/install.sh; dotnet build -c Release --nologo -v quiet Worker; }
+[ -n "${DRILL_WORKER:-}" ] || { infra/install.sh servers; dotnet build -c Release --nologo -v quiet Worker; }
 # The account of PostgreSQL must be able to enter.
 chmod o+x "$dir"
 infra/servers.sh guard "$servers" $$
@@ -105,7 +105,11 @@ stop_worker
 infra/servers.sh kill "$servers" postgres
 infra/servers.sh wipe "$servers" postgres
 infra/servers.sh start "$servers" postgres
-pg_restore --clean --if-exists --dbname="$URL" "$dir/checkpoints.dump"
+# As a newer program would leave it, to go back from: what its migration added must not be in the way.
+psql --quiet --no-psqlrc --dbname="$URL" --command='CREATE SCHEMA checkpoints' \
+  --command='CREATE TABLE checkpoints.jobs (job_id text PRIMARY KEY)' --command='CREATE TABLE checkpoints.newer (job_id text REFERENCES checkpoints.jobs)'
+PGOPTIONS=--client-min-messages=warning psql --quiet --no-psqlrc --dbname="$URL" --command='DROP SCHEMA IF EXISTS checkpoints CASCADE'
+pg_restore --exit-on-error --dbname="$URL" "$dir/checkpoints.dump"
 start_worker "${full[@]}"
 older=$(missing)
 checkpoints backfill cache

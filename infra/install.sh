@@ -1,18 +1,29 @@
 #!/usr/bin/env bash
-# Installs what the tests and `make up` need from Debian's packages, where it is missing. Needs root for that.
+# Installs what is needed from Debian's packages, where it is missing. Needs root for that.
+#
+#   infra/install.sh            for the tests and the pictures
+#   infra/install.sh servers    for what only starts servers: make up, drill, bench, chaos, upgrade
 set -euo pipefail
+
+what=${1:-tests}
+case "$what" in
+  tests | servers) ;;
+  *) echo "install.sh: servers, or nothing?" >&2; exit 2 ;;
+esac
 
 missing=()
 command -v redis-server > /dev/null || missing+=(redis-server)
 [ -d /usr/lib/rabbitmq ] || missing+=(rabbitmq-server)
 compgen -G '/usr/lib/postgresql/*/bin/initdb' > /dev/null || missing+=(postgresql)
-command -v chromium > /dev/null || missing+=(chromium)
-command -v promtool > /dev/null || missing+=(prometheus)
 command -v curl > /dev/null || missing+=(curl)
 command -v sqlite3 > /dev/null || missing+=(sqlite3)
 command -v pgrep > /dev/null || missing+=(procps)
 command -v perl > /dev/null || missing+=(perl-base)
-compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' > /dev/null || missing+=(faketime)
+if [ "$what" = tests ]; then
+  command -v chromium > /dev/null || missing+=(chromium)
+  command -v promtool > /dev/null || missing+=(prometheus)
+  compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' > /dev/null || missing+=(faketime)
+fi
 [ ${#missing[@]} -gt 0 ] || exit 0
 
 if [ "$(id -u)" != 0 ] || ! command -v apt-get > /dev/null; then

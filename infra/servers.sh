@@ -124,7 +124,7 @@ if [ "$(id -u)" = 0 ]; then as_postgres=(setpriv --reuid=postgres --regid=postgr
 
 start_redis() {
   local port; port=$(port_of redis)
-  command -v redis-server > /dev/null || fail "Redis is missing: run infra/install.sh"
+  command -v redis-server > /dev/null || fail "Redis is missing: run infra/install.sh servers"
   mkdir -p "$dir/redis"
   # shellcheck disable=SC2086
   launch redis "$dir/redis" env ${REDIS_ENV:-} redis-server "$here/redis.conf" --dir "$dir/redis" --bind 127.0.0.1 --port "$port" \
@@ -137,7 +137,7 @@ start_rabbitmq() {
   local port dist epmd sbin
   port=$(port_of rabbitmq); dist=$(port_of rabbitmq-dist); epmd=$(port_of rabbitmq-epmd)
   sbin=$(find /usr/lib/rabbitmq -path '*/sbin/rabbitmq-server' 2> /dev/null | sort -V | tail -n 1)
-  [ -n "$sbin" ] || fail "RabbitMQ is missing: run infra/install.sh"
+  [ -n "$sbin" ] || fail "RabbitMQ is missing: run infra/install.sh servers"
   mkdir -p "$dir/rabbitmq/home"
   {
     cat "$here/rabbitmq.conf"
@@ -171,7 +171,7 @@ stop_epmd() { signal TERM epmd; until gone epmd; do sleep 0.02; done; }
 postgres_bin() {
   local found
   found=$(find /usr/lib/postgresql -maxdepth 3 -name initdb 2> /dev/null | sort -V | tail -n 1)
-  [ -n "$found" ] || found=$(command -v initdb) || fail "PostgreSQL is missing: run infra/install.sh"
+  [ -n "$found" ] || found=$(command -v initdb) || fail "PostgreSQL is missing: run infra/install.sh servers"
   dirname "$found"
 }
 

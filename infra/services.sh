@@ -67,7 +67,7 @@ up_docker() {
 
 up_local() {
   local status
-  infra/install.sh
+  infra/install.sh servers
   status=$(infra/servers.sh status "$state")
   case "$status" in
     *stopped*) infra/servers.sh start "$state" ;;

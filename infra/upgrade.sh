@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 from=${1:?usage: make upgrade FROM=REVISION}
-infra/install.sh
+infra/install.sh servers
 older=$(mktemp -d)
 finish() {
   git worktree remove --force "$older/source" 2> /dev/null || true

@@ -25,7 +25,7 @@ internal static class MarkdownDocument
             works how long for a save.
 
             Run it: `make bench` (all), `make bench QUICK=1` (small counts, a few minutes), `make bench BENCH=cached-one`
-            (one measure; the figures of the others stay), `make bench-micro` (in-process parts, BenchmarkDotNet). It needs what `infra/install.sh` installs.
+            (one measure; the figures of the others stay), `make bench-micro` (in-process parts, BenchmarkDotNet). It needs what `infra/install.sh servers` installs.
 
 
             """);

@@ -155,9 +155,35 @@ public sealed class CliTests(CliHost host) : IClassFixture<CliHost>
         (await CliProcess.RunAsync("export", file, "--execution", "demo", "--url", Url)).Error.ShouldBe("exported 2 checkpoints\n");
         var lines = (await RunAsync("export", "--execution", "demo")).Replace("\"executionId\":\"demo\"", "\"executionId\":\"copy\"", StringComparison.Ordinal);
         var imported = await CliProcess.RunAsync(["import", "--url", Url, "--json"], null, lines);
-        (imported.ExitCode, imported.Error).ShouldBe((0, "{\"imported\":2}\n"));
+        imported.ShouldBe(new CliProcess.Result(0, "{\"imported\":2}\n", ""));
         (await RunAsync("latest", "copy")).ShouldBe("""{"step":2,"list":[1,2,3]}""");
-        (await CliProcess.RunAsync("import", file, "--url", Url)).Error.ShouldBe("imported 2 checkpoints\n");
+        (await CliProcess.RunAsync("import", file, "--url", Url)).ShouldBe(new CliProcess.Result(0, "imported\t2\n", ""));
+    }
+
+    [Fact]
+    public async Task Export_Json_WritesNothingElse()
+    {
+        var file = Path.Combine(host.Worker.Folder, "quiet.jsonl");
+        (await CliProcess.RunAsync("export", file, "--execution", "demo", "--json", "--url", Url)).ShouldBe(new CliProcess.Result(0, "{\"exported\":2}\n", ""));
+        (await CliProcess.RunAsync("export", "--execution", "demo", "--json", "--url", Url))
+            .ShouldBe(new CliProcess.Result(0, await File.ReadAllTextAsync(file), ""));
+    }
+
+    [Fact]
+    public async Task ExportThenImport_OnATerminal_ShowABar()
+    {
+        var file = Path.Combine(host.Worker.Folder, "seen.jsonl");
+        var exported = await CliProcess.RunOnTerminalAsync("export", file, "--execution", "demo", "--url", Url);
+        exported.ExitCode.ShouldBe(0, exported.Output);
+        exported.Output.ShouldContain("export 2");
+        exported.Output.ShouldContain("100%");
+        exported.Output.ShouldContain("exported 2 checkpoints");
+
+        var imported = await CliProcess.RunOnTerminalAsync("import", file, "--url", Url);
+        imported.ExitCode.ShouldBe(0, imported.Output);
+        imported.Output.ShouldContain("import 2");
+        imported.Output.ShouldContain("100%");
+        imported.Output.ShouldMatch("imported\\s+2\\s");
     }
 
     [Theory]
@@ -175,7 +201,7 @@ public sealed class CliTests(CliHost host) : IClassFixture<CliHost>
 
         (await RunAsync("export", file, "--execution", "demo")).ShouldBe("");
         Directory.GetFiles(Path.GetDirectoryName(file)!).ShouldBe([file]);
-        (await CliProcess.RunAsync("import", file, "--url", Url)).ShouldBe(new CliProcess.Result(0, "", "imported 2 checkpoints\n"));
+        (await CliProcess.RunAsync("import", file, "--url", Url)).ShouldBe(new CliProcess.Result(0, "imported\t2\n", ""));
     }
 
     [Theory]
@@ -186,10 +212,10 @@ public sealed class CliTests(CliHost host) : IClassFixture<CliHost>
     {
         var execution = $"types-{Guid.NewGuid():N}";
         var line = $$"""{"executionId":"{{execution}}","id":"a","contentType":"{{contentType}}","state":"AAEC","createdAt":"2026-01-02T03:04:05Z"}""";
-        (await CliProcess.RunAsync(["import", "--url", Url], null, line)).Error.ShouldBe("imported 1 checkpoints\n");
+        (await CliProcess.RunAsync(["import", "--url", Url], null, line)).Output.ShouldBe("imported\t1\n");
         var exported = await RunAsync("export", "--execution", execution);
         JsonElement.Parse(exported).GetProperty("contentType").GetString().ShouldBe(contentType);
-        (await CliProcess.RunAsync(["import", "--url", Url], null, exported)).Error.ShouldBe("imported 1 checkpoints\n");
+        (await CliProcess.RunAsync(["import", "--url", Url], null, exported)).Output.ShouldBe("imported\t1\n");
         (await RunAsync("export", "--execution", execution)).ShouldBe(exported);
     }
 
@@ -199,7 +225,7 @@ public sealed class CliTests(CliHost host) : IClassFixture<CliHost>
         var file = Path.Combine(host.Worker.Folder, "none.jsonl.gz");
         (await CliProcess.RunAsync("export", file, "--prefix", "nobody", "--url", Url)).Error.ShouldBe("exported 0 checkpoints\n");
         await GzipTool.ShouldBeEmptyAsync(await File.ReadAllBytesAsync(file));
-        (await CliProcess.RunAsync("import", file, "--url", Url)).Error.ShouldBe("imported 0 checkpoints\n");
+        (await CliProcess.RunAsync("import", file, "--url", Url)).Output.ShouldBe("imported\t0\n");
     }
 
     [Fact]
@@ -339,6 +365,13 @@ public sealed class CliTests(CliHost host) : IClassFixture<CliHost>
     [InlineData(2, "--json", "doctor")]
     [InlineData(2, "--url", "http://127.0.0.1:9", "jobs", "list")]
     [InlineData(2, "--Worker:DataPath=list", "list")]
+    [InlineData(2, "--dry-run")]
+    [InlineData(2, "serve", "--dry-run")]
+    [InlineData(2, "serve", "now")]
+    [InlineData(2, "serve", "--urls")]
+    [InlineData(2, "serve", "--Worker:DataPath")]
+    [InlineData(2, "doctor", "--dry-run")]
+    [InlineData(2, "doctor", "--verbose", "--json")]
     [InlineData(1, "--Worker:Writers", "list")]
     [InlineData(3, "get", "demo", "none")]
     [InlineData(3, "jobs", "show", "none")]
@@ -385,6 +418,36 @@ public sealed class CliTests(CliHost host) : IClassFixture<CliHost>
         {
             File.Delete(settings);
         }
+    }
+
+    [Theory]
+    [InlineData("--dry-run")]
+    [InlineData("--dry-run=true")]
+    [InlineData("--dry-run", "true")]
+    [InlineData("-n")]
+    [InlineData("now")]
+    [InlineData("--schema", "other")]
+    [InlineData("--", "--dry-run")]
+    public async Task Migrate_WhatIsNoSetting_ChangesNothing(params string[] arguments)
+    {
+        var folder = Path.Combine(host.Worker.Folder, $"untouched-{Guid.NewGuid():N}");
+        var result = await CliProcess.RunAsync(["migrate", .. arguments, $"--Worker:DataPath={folder}"], null);
+        (result.ExitCode, result.Output).ShouldBe((2, ""), result.Error);
+        result.Error.ShouldContain(arguments[^1] == "--dry-run" ? "'--dry-run'" : $"'{arguments[0]}'");
+        Directory.Exists(folder).ShouldBeFalse();
+    }
+
+    [Theory]
+    [InlineData("--Worker:DataPath=")]
+    [InlineData("--environment", "Staging", "--Worker:DataPath=")]
+    [InlineData("/Worker:DataPath=")]
+    [InlineData("--urls=http://127.0.0.1:0", "--json", "Worker:DataPath=")]
+    public async Task Migrate_SettingsInEachForm_AreTaken(params string[] arguments)
+    {
+        var folder = Path.Combine(host.Worker.Folder, $"formed-{Guid.NewGuid():N}");
+        var result = await CliProcess.RunAsync(["migrate", .. arguments[..^1], $"{arguments[^1]}{folder}"], null);
+        result.ExitCode.ShouldBe(0, result.Error);
+        File.Exists(Path.Combine(folder, "checkpoints.db")).ShouldBeTrue(result.Output);
     }
 
     private static string Masked(string text) => Regex.Replace(text, "[0-9]{16}", "<n>");

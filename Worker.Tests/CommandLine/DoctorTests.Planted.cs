@@ -40,12 +40,10 @@ public sealed partial class DoctorTests
     {
         var time = new JumpingTime();
         time.Jump(TimeSpan.FromHours(hours));
-        var findings = new[]
-        {
-            await RedisCheckup.RunAsync(SharedServers.Redis, new CheckpointOptions { Prefix = _prefix }, time, default),
-            await PostgresCheckup.RunAsync(_settings["ConnectionStrings__Postgres"]!, new WorkerOptions(), time, default),
-        };
-        findings.SelectMany(part => part).Where(finding => finding.Severity != Severity.Ok).Select(finding => (finding.Part, finding.Check))
+        var findings = new List<Finding>();
+        await RedisCheckup.RunAsync(SharedServers.Redis, new CheckpointOptions { Prefix = _prefix }, time, findings, default);
+        await PostgresCheckup.RunAsync(_settings["ConnectionStrings__Postgres"]!, new WorkerOptions(), time, findings, default);
+        findings.Where(finding => finding.Severity != Severity.Ok).Select(finding => (finding.Part, finding.Check))
             .ShouldBe([("redis", "clock"), ("postgres", "clock")]);
     }
 
@@ -72,6 +70,27 @@ public sealed partial class DoctorTests
         // A broker that is busy for a quarter of a second says that a quorum queue has none.
         await Deployment.UntilAsync(async () => (await ExamineAsync()).Code == 4, "they are counted");
         await ShouldFindAsync(("rabbitmq", "consumers"));
+    }
+
+    [Fact]
+    public async Task RabbitMq_UserWithoutRights_IsFoundBesideTheRest()
+    {
+        await using var servers = await ServerSet.StartAsync(ServerKind.RabbitMq);
+        await RawQueue.PublishDeadAsync(servers.RabbitMq, _prefix, "command"u8.ToArray());
+        var names = new QueueNames(_prefix);
+        await using (var connection = await new ConnectionFactory { Uri = new Uri(servers.RabbitMq) }.CreateConnectionAsync())
+        {
+            await using var channel = await connection.CreateChannelAsync();
+            await channel.QueueDeclareAsync(
+                names.Commands, durable: true, exclusive: false, autoDelete: false, RabbitMqTopology.CommandQueueArguments(names).ToDictionary(pair => pair.Name, pair => (object?)pair.Value));
+        }
+
+        await servers.RabbitMqCtlAsync("add_user", "reader", "weak");
+        await servers.RabbitMqCtlAsync("set_permissions", "reader", "^$", "^$", ".*");
+        _settings["ConnectionStrings__RabbitMq"] = new UriBuilder(servers.RabbitMq) { UserName = "reader", Password = "weak" }.Uri.ToString();
+        await Deployment.UntilAsync(async () => (await ExamineAsync()).Findings.Count(finding => finding.Severity != "ok") > 1, "the dead letters are counted");
+        await ShouldFindAsync(("rabbitmq", "dead-commands"), ("rabbitmq", "rights"));
+        (await CliProcess.RunAsync(["doctor"], _settings)).Output.ShouldContain("cannot be asked: ACCESS_REFUSED");
     }
 
     [Theory]

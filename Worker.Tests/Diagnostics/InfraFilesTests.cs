@@ -57,6 +57,21 @@ public sealed partial class InfraFilesTests
         named.Except(exported).ShouldBeEmpty();
     }
 
+    /// <summary>The first list in the dashboard: a job that is missing there cannot be chosen.</summary>
+    [Fact]
+    public async Task Dashboard_Jobs_AreWorkersAndApplications()
+    {
+        var query = JsonDocument.Parse(Read("infra/grafana-dashboard.json")).RootElement.GetProperty("templating").GetProperty("list").EnumerateArray()
+            .Single(variable => variable.GetProperty("name").GetString() == "job").GetProperty("query").GetProperty("query").GetString()!;
+        await using var deployment = new Deployment(ArchiveKind.Sqlite);
+        foreach (var host in new[] { await deployment.StartWorkerAsync(), await deployment.StartClientAsync() })
+        {
+            using var recorder = new MeterRecorder(host);
+            recorder.Observe();
+            recorder.Measurements.Select(measured => $"label_values({measured.Name.Replace('.', '_')}, job)").ShouldContain(query);
+        }
+    }
+
     [Fact]
     public void Alerts_Each_HasItsSectionInTheRunbook()
     {

@@ -27,6 +27,7 @@ public sealed class MetricTests
         ["asynccheckpoints.spool.size"] = (typeof(ObservableUpDownCounter<long>), "By", None),
         ["asynccheckpoints.archive.batch.size"] = (typeof(Histogram<int>), "{checkpoint}", None),
         ["asynccheckpoints.archive.batch.duration"] = (typeof(Histogram<double>), "s", Failure),
+        ["asynccheckpoints.archive.outage"] = (typeof(ObservableGauge<double>), "s", None),
         ["asynccheckpoints.lag"] = (typeof(Histogram<double>), "s", None),
         ["asynccheckpoints.dead_letters"] = (typeof(Counter<long>), "{letter}", None),
         ["asynccheckpoints.rescued"] = (typeof(Counter<long>), "{checkpoint}", None),

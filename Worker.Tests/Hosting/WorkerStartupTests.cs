@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using AsyncCheckpoints.Tests.CommandLine;
 using AsyncCheckpoints.Tests.Servers;
 using Shouldly;
 using Xunit;
@@ -35,6 +36,39 @@ public sealed class WorkerStartupTests
         (await worker.WaitForExitAsync(Patience)).ShouldBe(1);
         worker.Lines.ShouldContain(line => line.Contains(reason, StringComparison.Ordinal));
         worker.Lines.ShouldNotContain(line => line.Contains("None requires", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("Retention:Rules:0:KeepForever", "Retention__Rules__0__KeepForever=yes", "Retention__Rules__0__Executions=audit-*", "Retention__Rules__1__MaxAge=30.00:00:00")]
+    [InlineData("Retention:Rules:0:Execution is no setting; Executions, MaxAge", "Retention__Rules__0__Execution=tmp-*", "Retention__Rules__0__MaxAge=1.00:00:00")]
+    [InlineData("Retention:Rules:1:KeepLsat is no setting", "Retention__Rules__0__KeepLast=10", "Retention__Rules__1__MaxAge=1.00:00:00", "Retention__Rules__1__KeepLsat=10")]
+    [InlineData("Retention:Rules:0:MaxAge", "Retention__Rules__0__MaxAge=30 days", "Retention__Rules__0__KeepLast=10")]
+    [InlineData("Retention:Rules:0 is a value", "Retention__Rules__0=audit-*", "Retention__Rules__1__MaxAge=1.00:00:00")]
+    [InlineData("Retention:Rule is no setting", "Retention__Rule__0__MaxAge=1.00:00:00")]
+    [InlineData("'Postgress' at 'Jobs:Sources:x:Kind'", "Jobs__Sources__x__Kind=Postgress", "Jobs__Sources__x__ConnectionString=Host=db")]
+    [InlineData("Jobs:BatchSise is no setting", "Jobs__BatchSise=10")]
+    [InlineData("Checkpoints:Prefx is no setting", "Checkpoints__Prefx=other")]
+    [InlineData("Otlp:EndPoints is no setting", "Otlp__EndPoints=http://127.0.0.1:4318")]
+    [InlineData("Worker:DataPaht is no setting", "Worker__DataPaht=data")]
+    [InlineData("Worker:Writers has settings below it", "Worker__Writers__Count=2")]
+    public async Task Start_SettingMisspelt_EndsAndNamesIt(string reason, params string[] settings)
+    {
+        var environment = settings.Select(setting => setting.Split('=', 2)).ToDictionary(pair => pair[0], string? (pair) => pair[1]);
+        await using var worker = await WorkerProcess.StartAsync(environment);
+        (await worker.WaitForExitAsync(Patience)).ShouldBe(1);
+        worker.Lines.ShouldContain(line => line.Contains(reason, StringComparison.Ordinal));
+
+        var examined = await CliProcess.RunAsync(["doctor"], environment);
+        (examined.ExitCode, examined.Error).ShouldBe((4, ""));
+        examined.Output.ShouldContain("error\tsettings\tvalid\t");
+        examined.Output.ShouldContain(reason);
+    }
+
+    [Fact]
+    public async Task Start_ChildrenOfWorkerThatAreBoundElsewhere_AreAllowed()
+    {
+        await using var worker = await WorkerProcess.StartAsync(new Dictionary<string, string?> { ["worker__http__requesttimeout"] = "00:00:30" });
+        await worker.WaitForLineAsync(line => line.Contains("Listening on", StringComparison.Ordinal), Patience);
     }
 
     private static async Task<string> RunAsync(string line)

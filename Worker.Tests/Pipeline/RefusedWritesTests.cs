@@ -1,6 +1,7 @@
 using System.Net;
 using AsyncCheckpoints.Caching;
 using AsyncCheckpoints.Contracts;
+using AsyncCheckpoints.Tests.Diagnostics;
 using AsyncCheckpoints.Tests.Faults.Failpoints;
 using AsyncCheckpoints.Tests.Storage.Postgres;
 using AsyncCheckpoints.Worker.Archiving;
@@ -72,6 +73,7 @@ public sealed class RefusedWritesTests
         var health = await http.GetAsync("/health/ready");
         health.StatusCode.ShouldBe(HttpStatusCode.ServiceUnavailable);
         (await health.Content.ReadAsStringAsync()).ShouldContain("takes no writes");
+        OutageOf(worker).ShouldBeGreaterThan(0);
 
         await ExecuteAsync(string.Format(null, mends, deployment.Prefix, _role));
         await Deployment.UntilAsync(async () => await ArchivedAsync(deployment) == "a b c d e first", "everything is archived");
@@ -80,6 +82,7 @@ public sealed class RefusedWritesTests
         _deliveries.Count.ShouldBeLessThanOrEqualTo(deliveries + ids.Length);
         (await LettersAsync(worker)).ShouldBeEmpty();
         await Deployment.UntilAsync(async () => (await http.GetAsync("/health/ready")).IsSuccessStatusCode, "the worker is ready");
+        OutageOf(worker).ShouldBe(0);
     }
 
     [Fact]
@@ -289,6 +292,13 @@ public sealed class RefusedWritesTests
     {
         var goal = Volatile.Read(ref _probes) + more;
         return Deployment.UntilAsync(() => Task.FromResult(Volatile.Read(ref _probes) >= goal), $"{more} more probes");
+    }
+
+    private static double OutageOf(IHost worker)
+    {
+        using var recorder = new MeterRecorder(worker);
+        recorder.Observe();
+        return recorder.Measurements.Single(measured => measured.Name == "asynccheckpoints.archive.outage").Value;
     }
 
     private static Task PendingAsync(IHost client, int count) => Deployment.UntilAsync(

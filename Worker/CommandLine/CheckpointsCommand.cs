@@ -41,14 +41,14 @@ internal static class CheckpointsCommand
         {
             var verb = args.Where((arg, i) => i > 0 && !IsSettingWithoutValue(args[i - 1]) && root.Subcommands.Any(command => command.Name == arg)).FirstOrDefault();
             return verb is null
-                ? await serve(args)
+                ? await serve(SettingArguments.Require(args))
                 : throw new CommandException(ExitCodes.Usage, $"Options and settings follow the verb: '{verb} {args[0]} …'. Try --help.");
         }
 
         if (args.Length == 0 || (args[0] == "serve" && !args[1..].Any(IsHelp)))
         {
             // Not through the parser: the host has its own way with signals, and more patience.
-            return await serve(args is ["serve", ..] ? args[1..] : args);
+            return await serve(SettingArguments.Require(args is ["serve", ..] ? args[1..] : args));
         }
 
         var result = root.Parse(args);
@@ -78,7 +78,7 @@ internal static class CheckpointsCommand
     {
         var root = new RootCommand("Durable checkpoints: the worker, and what it takes to operate it. Without a verb it serves.");
         var serving = new Command("serve", "Run the worker. What follows are settings, such as --urls=http://127.0.0.1:8470.") { TreatUnmatchedTokensAsErrors = false };
-        serving.SetAction((result, _) => serve([.. result.UnmatchedTokens]));
+        serving.SetAction((result, _) => serve(SettingArguments.Require([.. result.UnmatchedTokens])));
         root.Add(serving);
         root.Add(CheckpointVerbs.Get());
         root.Add(CheckpointVerbs.Latest());

@@ -86,7 +86,8 @@ internal static class MaintenanceVerbs
         return command;
     }
 
-    private static ConfigurationManager ConfigurationOf(ParseResult result) => WorkerSettings.CreateBuilder([.. result.UnmatchedTokens]).Configuration;
+    private static ConfigurationManager ConfigurationOf(ParseResult result) =>
+        WorkerSettings.CreateBuilder(SettingArguments.Require([.. result.UnmatchedTokens])).Configuration;
 
     private static ServiceProvider ServicesOf(IConfiguration configuration)
     {

@@ -22,8 +22,10 @@ internal static class TransferVerbs
         {
             using var worker = new WorkerClient(result.GetValue(url)!);
             var target = result.GetValue(file);
-            var count = 0L;
-            await OutputFile.WriteAsync(target, async stream =>
+            var isJson = result.GetValue(json);
+
+            // Without a file the terminal shows the checkpoints themselves.
+            var count = await TransferProgress.RunAsync("export", isJson, Terminal.IsInteractive && target is not null, progress => OutputFile.WriteAsync(target, async stream =>
             {
                 // The file is its owner's to close.
                 await using var gzip = target?.Name.EndsWith(".gz", StringComparison.OrdinalIgnoreCase) is true
@@ -36,17 +38,25 @@ internal static class TransferVerbs
                     await foreach (var item in worker.ListAsync(path, 100, int.MaxValue, cancellationToken))
                     {
                         await output.WriteAsync(Encoding.UTF8.GetBytes(item.GetRawText() + "\n"), cancellationToken);
-                        count++;
+                        progress.Add();
                     }
                 }
 
-                if (gzip is not null && count == 0)
+                if (gzip is not null && progress.Count == 0)
                 {
                     await stream.WriteAsync(EmptyGzip.Member, cancellationToken);
                 }
-            });
+            }));
 
-            Report(result.GetValue(json), "exported", count);
+            if (!isJson)
+            {
+                await Console.Error.WriteLineAsync($"exported {count} checkpoints");
+            }
+            else if (target is not null)
+            {
+                Terminal.WriteJson(new { exported = count });
+            }
+
             return ExitCodes.Done;
         });
         return command;
@@ -60,29 +70,43 @@ internal static class TransferVerbs
         command.SetAction(async (result, cancellationToken) =>
         {
             using var worker = new WorkerClient(result.GetValue(url)!);
-            var count = 0L;
-            using var reader = new StreamReader(OpenRead(result.GetValue(file)));
-            try
+            var source = result.GetValue(file);
+            var isInteractive = Terminal.IsInteractive && (source is not null || Console.IsInputRedirected);
+            var count = await TransferProgress.RunAsync("import", result.GetValue(json), isInteractive, progress => ImportAsync(worker, source, progress, cancellationToken));
+            if (result.GetValue(json))
             {
-                // A read of a pipe does not listen to the token.
-                while (await reader.ReadLineAsync(cancellationToken).AsTask().WaitAsync(cancellationToken) is { } line)
-                {
-                    if (line.Length > 0)
-                    {
-                        await SaveAsync(worker, line, count + 1, cancellationToken);
-                        count++;
-                    }
-                }
+                Terminal.WriteJson(new { imported = count });
             }
-            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+            else
             {
-                throw new CommandException(ExitCodes.Cancelled, $"Cancelled. {count} lines were imported.");
+                Terminal.WriteColumns("imported", count);
             }
 
-            Report(result.GetValue(json), "imported", count);
             return ExitCodes.Done;
         });
         return command;
+    }
+
+    private static async Task ImportAsync(WorkerClient worker, FileInfo? file, TransferProgress progress, CancellationToken cancellationToken)
+    {
+        await using var source = OpenRead(file);
+        using var reader = new StreamReader(file?.Name.EndsWith(".gz", StringComparison.OrdinalIgnoreCase) is true ? new GZipStream(source, CompressionMode.Decompress) : source);
+        try
+        {
+            // A read of a pipe does not listen to the token.
+            while (await reader.ReadLineAsync(cancellationToken).AsTask().WaitAsync(cancellationToken) is { } line)
+            {
+                if (line.Length > 0)
+                {
+                    await SaveAsync(worker, line, progress.Count + 1, cancellationToken);
+                    progress.Add(source is { CanSeek: true, Length: > 0 } ? (double)source.Position / source.Length : null);
+                }
+            }
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            throw new CommandException(ExitCodes.Cancelled, $"Cancelled. {progress.Count} lines were imported.");
+        }
     }
 
     private static async IAsyncEnumerable<string> ExecutionsAsync(
@@ -143,18 +167,6 @@ internal static class TransferVerbs
         }
     }
 
-    private static void Report(bool json, string what, long count)
-    {
-        if (json)
-        {
-            Console.Error.WriteLine($$"""{"{{what}}":{{count}}}""");
-        }
-        else
-        {
-            Console.Error.WriteLine($"{what} {count} checkpoints");
-        }
-    }
-
     private static Stream OpenRead(FileInfo? file)
     {
         if (file is null)
@@ -163,7 +175,7 @@ internal static class TransferVerbs
         }
 
         return file.Exists
-            ? file.Name.EndsWith(".gz", StringComparison.OrdinalIgnoreCase) ? new GZipStream(file.OpenRead(), CompressionMode.Decompress) : file.OpenRead()
+            ? file.OpenRead()
             : throw new CommandException(ExitCodes.NotFound, $"There is no file '{file.Name}'.");
     }
 }

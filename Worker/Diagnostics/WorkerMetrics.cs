@@ -14,7 +14,7 @@ internal sealed class WorkerMetrics
     private readonly Counter<long> _rescued;
     private readonly TimeProvider _time;
 
-    public WorkerMetrics(IMeterFactory factory, Backlog backlog, TimeProvider time)
+    public WorkerMetrics(IMeterFactory factory, Backlog backlog, ArchiveState archive, TimeProvider time)
     {
         _time = time;
         var meter = factory.Create(CheckpointMetrics.Name);
@@ -26,6 +26,8 @@ internal sealed class WorkerMetrics
             "asynccheckpoints.lag", "s", "From the save to its commit in the archive, of the oldest save of a transaction.", advice: Buckets.Seconds);
         _deadLetters = meter.CreateCounter<long>("asynccheckpoints.dead_letters", "{letter}", "What could not be archived.");
         _rescued = meter.CreateCounter<long>("asynccheckpoints.rescued", "{checkpoint}", "What was archived from Redis because its command did not come.");
+        meter.CreateObservableGauge(
+            "asynccheckpoints.archive.outage", () => archive.Outage?.TotalSeconds ?? 0, "s", "For how long the archive has taken no write of this worker; 0 while it does.");
         backlog.AddTo(meter);
     }
 

@@ -40,8 +40,8 @@ internal static class Examination
         if (parts.Redis is { } redis)
         {
             var clock = services.GetRequiredService<TimeProvider>();
-            findings.AddRange(await AskAsync("redis", () => RedisCheckup.RunAsync(redis, checkpoints, clock, cancellationToken), cancellationToken));
-            findings.AddRange(await AskAsync("rabbitmq", () => RabbitMqCheckup.RunAsync(parts.RabbitMq!, new QueueNames(checkpoints.Prefix), cancellationToken), cancellationToken));
+            findings.AddRange(await AskAsync("redis", found => RedisCheckup.RunAsync(redis, checkpoints, clock, found, cancellationToken), cancellationToken));
+            findings.AddRange(await AskAsync("rabbitmq", found => RabbitMqCheckup.RunAsync(parts.RabbitMq!, new QueueNames(checkpoints.Prefix), found, cancellationToken), cancellationToken));
         }
         else
         {
@@ -49,8 +49,15 @@ internal static class Examination
         }
 
         findings.AddRange(parts.Postgres is { } postgres
-            ? await AskAsync("postgres", () => PostgresCheckup.RunAsync(postgres, worker, services.GetRequiredService<TimeProvider>(), cancellationToken), cancellationToken)
-            : await AskAsync("sqlite", () => Task.FromResult(SqliteCheckup.Run(worker)), cancellationToken));
+            ? await AskAsync("postgres", found => PostgresCheckup.RunAsync(postgres, worker, services.GetRequiredService<TimeProvider>(), found, cancellationToken), cancellationToken)
+            : await AskAsync(
+                "sqlite",
+                found =>
+                {
+                    SqliteCheckup.Run(worker, found);
+                    return Task.CompletedTask;
+                },
+                cancellationToken));
         return findings;
     }
 
@@ -87,15 +94,21 @@ internal static class Examination
         }
     }
 
-    private static async Task<IReadOnlyList<Finding>> AskAsync(string part, Func<Task<IReadOnlyList<Finding>>> ask, CancellationToken cancellationToken)
+    private static async Task<IReadOnlyList<Finding>> AskAsync(string part, Func<List<Finding>, Task> ask, CancellationToken cancellationToken)
     {
+        var findings = new List<Finding>();
         try
         {
-            return await ask();
+            await ask(findings);
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
-            return [new Finding(Severity.Error, part, "reachable", $"It does not answer: {e.GetBaseException().Message}", "Check that it runs, the connection string, and the firewall between.")];
+            // What was found before stays.
+            findings.Add(findings.Count == 0
+                ? new Finding(Severity.Error, part, "reachable", $"It does not answer: {e.GetBaseException().Message}", "Check that it runs, the connection string, and the firewall between.")
+                : new Finding(Severity.Error, part, "complete", $"The other checks could not be made: {e.GetBaseException().Message}", "Check that it goes on running, and what the account may do."));
         }
+
+        return findings;
     }
 }

@@ -12,11 +12,10 @@ internal static class PostgresCheckup
     private const int ReservedConnections = 5;
     private static readonly TimeSpan MaxClockDifference = TimeSpan.FromSeconds(5);
 
-    public static async Task<IReadOnlyList<Finding>> RunAsync(
-        string connectionString, WorkerOptions options, TimeProvider time, CancellationToken cancellationToken)
+    public static async Task RunAsync(
+        string connectionString, WorkerOptions options, TimeProvider time, List<Finding> findings, CancellationToken cancellationToken)
     {
         await using var source = NpgsqlDataSource.Create(connectionString);
-        var findings = new List<Finding>();
         var version = int.Parse(await ScalarAsync<string>(source, "/* doctor.version */ SELECT current_setting('server_version_num')", cancellationToken), CultureInfo.InvariantCulture);
         findings.Add(version >= OldestVersion
             ? new Finding(Severity.Ok, Part, "version", $"{version / 10000}")
@@ -39,7 +38,6 @@ internal static class PostgresCheckup
             ? new Finding(Severity.Ok, Part, "clock", $"{difference.TotalMilliseconds:F0} ms from this machine's")
             : new Finding(Severity.Warning, Part, "clock", $"{difference.TotalSeconds:F1} s from this machine's.", "Let both follow NTP."));
         await CheckSchemaAsync(source, options, findings, cancellationToken);
-        return findings;
 
         async Task CheckAsync(string setting, Func<string, bool> isGood, string harm, string advice, Severity severity)
         {

@@ -16,9 +16,8 @@ internal static class RabbitMqCheckup
     private static readonly TimeSpan AlarmPatience = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan ClosePatience = TimeSpan.FromSeconds(1);
 
-    public static async Task<IReadOnlyList<Finding>> RunAsync(string uri, QueueNames names, CancellationToken cancellationToken)
+    public static async Task RunAsync(string uri, QueueNames names, List<Finding> findings, CancellationToken cancellationToken)
     {
-        var findings = new List<Finding>();
         await using var connection = await new ConnectionFactory { Uri = new Uri(uri), ClientProvidedName = "AsyncCheckpoints doctor" }.CreateConnectionAsync(cancellationToken);
         var text = connection.ServerProperties?["version"] is byte[] bytes ? Encoding.UTF8.GetString(bytes) : "";
         findings.Add(Version.TryParse(text.Split('-', '+')[0], out var version) && version >= Oldest
@@ -38,7 +37,7 @@ internal static class RabbitMqCheckup
         if (await CountAsync(connection, names.Commands, cancellationToken) is not { } commands)
         {
             findings.Add(new Finding(Severity.Ok, Part, "queue", $"'{names.Commands}' does not exist yet; the first client or worker makes it."));
-            return findings;
+            return;
         }
 
         findings.Add(commands.ConsumerCount > 0 || commands.MessageCount == 0
@@ -52,6 +51,12 @@ internal static class RabbitMqCheckup
 
         findings.Add(await MismatchAsync(connection, names, cancellationToken) switch
         {
+            { } reason when reason.Contains("ACCESS_REFUSED", StringComparison.Ordinal) => new Finding(
+                Severity.Error,
+                Part,
+                "rights",
+                $"Whether '{names.Commands}' is as the worker declares it cannot be asked: {reason}",
+                "Give the user the rights to configure, write and read what the worker declares ('rabbitmqctl set_permissions'); it declares its queues whenever it starts."),
             null => new Finding(Severity.Ok, Part, "queue", $"'{names.Commands}' is a quorum queue with delivery limit {RabbitMqTopology.DeliveryLimit}."),
             { } reason when reason.Contains("x-queue-type", StringComparison.Ordinal) => new Finding(
                 Severity.Error, Part, "queue-type", $"'{names.Commands}' is no quorum queue: {reason}", "Stop the clients, empty and delete the queue, and start a worker; it makes the right one."),
@@ -60,7 +65,6 @@ internal static class RabbitMqCheckup
             { } reason => new Finding(
                 Severity.Error, Part, "queue", $"'{names.Commands}' is not as the worker declares it: {reason}", "Stop the clients, empty and delete the queue, and start a worker; it makes the right one."),
         });
-        return findings;
     }
 
     /// <summary>
@@ -130,6 +134,7 @@ internal static class RabbitMqCheckup
         }
     }
 
+    /// <summary>Why the broker refuses the worker's declaration: the queue is another (406), or the user may not declare it (403).</summary>
     private static async Task<string?> MismatchAsync(IConnection connection, QueueNames names, CancellationToken cancellationToken)
     {
         await using var channel = await connection.CreateChannelAsync(cancellationToken: cancellationToken);
@@ -144,7 +149,7 @@ internal static class RabbitMqCheckup
                 cancellationToken: cancellationToken);
             return null;
         }
-        catch (OperationInterruptedException e) when (e.ShutdownReason is { ReplyCode: 406 } reason)
+        catch (OperationInterruptedException e) when (e.ShutdownReason is { ReplyCode: 406 or 403 } reason)
         {
             return reason.ReplyText;
         }

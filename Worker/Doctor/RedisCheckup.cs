@@ -13,11 +13,10 @@ internal static class RedisCheckup
     private static readonly TimeSpan MaxClockDifference = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan MaxPendingAge = TimeSpan.FromMinutes(2);
 
-    public static async Task<IReadOnlyList<Finding>> RunAsync(
-        string connectionString, CheckpointOptions options, TimeProvider time, CancellationToken cancellationToken)
+    public static async Task RunAsync(
+        string connectionString, CheckpointOptions options, TimeProvider time, List<Finding> findings, CancellationToken cancellationToken)
     {
         await using var redis = new RedisConnection(connectionString, options.CacheTimeout);
-        var findings = new List<Finding>();
         var info = await InfoAsync(redis, cancellationToken);
         var version = Version.Parse(info["redis_version"]);
         findings.Add(version >= Oldest
@@ -37,8 +36,6 @@ internal static class RedisCheckup
         {
             findings.Add(await CheckPendingAsync(connectionString, options, cancellationToken));
         }
-
-        return findings;
     }
 
     private static Finding CheckMemory(Dictionary<string, string> info)

@@ -10,16 +10,15 @@ internal static class SqliteCheckup
 {
     private const string Part = "sqlite";
 
-    public static IReadOnlyList<Finding> Run(WorkerOptions options)
+    public static void Run(WorkerOptions options, List<Finding> findings)
     {
         SQLitePCL.Batteries_V2.Init();
-        var findings = new List<Finding>();
         var path = Path.GetFullPath(Path.Combine(options.DataPath, "checkpoints.db"));
         findings.Add(CheckFolder(Path.GetDirectoryName(path)!));
         if (!File.Exists(path))
         {
             findings.Add(new Finding(Severity.Ok, Part, "file", "It does not exist yet; the worker makes it."));
-            return findings;
+            return;
         }
 
         using var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Mode = SqliteOpenMode.ReadOnly, Pooling = false }.ToString());
@@ -41,8 +40,6 @@ internal static class SqliteCheckup
         {
             findings.Add(new Finding(Severity.Error, Part, "file", $"It cannot be read: {e.Message}", "Restore it from a backup, and back-fill from Redis."));
         }
-
-        return findings;
 
         int VersionOf()
         {

@@ -23,19 +23,24 @@ internal static class WorkerHealthExtensions
     {
         var archive = parts.Postgres is null ? "sqlite" : "postgres";
         var cache = parts.IsEmbedded ? "in-process-cache" : "redis";
+        services.AddKeyedSingleton(archive, (provider, _) => new SharedProbe(
+            provider.GetRequiredService<ICheckpointArchive>().PingAsync, provider.GetRequiredService<TimeProvider>()));
+        services.AddKeyedSingleton(cache, (provider, _) => new SharedProbe(
+            cancellationToken => provider.GetRequiredService<CacheLink>().CallAsync(
+                static (cache, _, cancellationToken) => cache.GetTimeAsync(cancellationToken), 0, cancellationToken),
+            provider.GetRequiredService<TimeProvider>()));
         services.AddHealthChecks()
             .Add(new HealthCheckRegistration(archive, provider => new Check(async cancellationToken =>
             {
                 var state = provider.GetRequiredService<ArchiveState>();
-                await provider.GetRequiredService<ICheckpointArchive>().PingAsync(cancellationToken);
+                await provider.GetRequiredKeyedService<SharedProbe>(archive).AskAsync(cancellationToken);
                 return !state.WhenMigrated.IsCompletedSuccessfully ? "The schema is not up to date yet."
                     : provider.GetRequiredService<ConsumptionGate>().IsOpen ? null
                     : "It takes no writes: consuming has stopped until it does.";
             }), HealthStatus.Unhealthy, [Ready], Timeout))
             .Add(new HealthCheckRegistration(cache, provider => new Check(async cancellationToken =>
             {
-                await provider.GetRequiredService<CacheLink>().CallAsync(
-                    static (cache, _, cancellationToken) => cache.GetTimeAsync(cancellationToken), 0, cancellationToken);
+                await provider.GetRequiredKeyedService<SharedProbe>(cache).AskAsync(cancellationToken);
                 return null;
             }), HealthStatus.Unhealthy, [Ready], Timeout))
             .Add(new HealthCheckRegistration("consumption", provider => new Check(_ => Task.FromResult(

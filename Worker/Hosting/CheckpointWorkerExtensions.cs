@@ -61,7 +61,7 @@ public static class CheckpointWorkerExtensions
     private static IServiceCollection AddOptions(this IServiceCollection services, IConfiguration configuration, WorkerParts parts)
     {
         services.AddOptions<WorkerOptions>()
-            .Bind(configuration.GetSection("Worker"))
+            .BindStrictly(configuration.GetSection("Worker"), "Http")
             .ValidateOnStart();
         services.AddSingleton<IValidateOptions<WorkerOptions>, WorkerOptionsValidator>();
         services.AddOptions<CheckpointOptions>()
@@ -72,7 +72,7 @@ public static class CheckpointWorkerExtensions
                 options.Redis = parts.Redis;
                 options.RabbitMq = parts.RabbitMq;
             })
-            .Bind(configuration.GetSection("Checkpoints"));
+            .BindStrictly(configuration.GetSection("Checkpoints"));
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton(parts);
         services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(25));
@@ -90,7 +90,7 @@ public static class CheckpointWorkerExtensions
                 options.Endpoint = configuration["OTEL_EXPORTER_OTLP_ENDPOINT"];
                 options.Protocol = configuration["OTEL_EXPORTER_OTLP_PROTOCOL"] is { Length: > 0 } protocol ? protocol : options.Protocol;
             })
-            .Bind(configuration.GetSection("Otlp"))
+            .BindStrictly(configuration.GetSection("Otlp"))
             .ValidateOnStart();
         services.AddSingleton<IValidateOptions<OtlpOptions>, OtlpOptionsValidator>();
         services.AddSingletonHostedService<OpenTelemetryExport>();

@@ -33,14 +33,18 @@ internal static class StateBody
 
         // Each read is ended before anything is thrown: else Kestrel cannot read the rest of the body away.
         await using var cut = context.RequestAborted.UnsafeRegister(static reader => ((PipeReader)reader!).CancelPendingRead(), request.BodyReader);
-        var state = new ArrayBufferWriter<byte>();
+        // Of the size that it will have: one that grows holds up to three times that meanwhile.
+        var state = request.ContentLength is > 0 and var length ? new ArrayBufferWriter<byte>((int)length) : new ArrayBufferWriter<byte>();
         while (true)
         {
             var read = await ReadAsync(request.BodyReader);
             var isTooLarge = state.WrittenCount + read.Buffer.Length > maxStateBytes;
             foreach (var segment in isTooLarge ? default : read.Buffer)
             {
-                state.Write(segment.Span);
+                if (!segment.IsEmpty)
+                {
+                    state.Write(segment.Span);
+                }
             }
 
             request.BodyReader.AdvanceTo(read.Buffer.End);

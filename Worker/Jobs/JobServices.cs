@@ -1,3 +1,4 @@
+using AsyncCheckpoints.Worker.Hosting;
 using AsyncCheckpoints.Worker.Jobs.Backfill;
 using AsyncCheckpoints.Worker.Jobs.DeadLetters;
 using AsyncCheckpoints.Worker.Jobs.Erase;
@@ -16,8 +17,8 @@ internal static class JobServices
 {
     public static IServiceCollection AddJobs(this IServiceCollection services, IConfiguration configuration)
     {
-        services.AddOptions<JobOptions>().Bind(configuration.GetSection("Jobs")).ValidateOnStart();
-        services.AddOptions<RetentionOptions>().Bind(configuration.GetSection("Retention")).ValidateOnStart();
+        services.AddOptions<JobOptions>().BindStrictly(configuration.GetSection("Jobs")).ValidateOnStart();
+        services.AddOptions<RetentionOptions>().BindStrictly(configuration.GetSection("Retention")).ValidateOnStart();
         services.AddSingleton<IValidateOptions<JobOptions>, JobOptionsValidator>();
         services.AddSingleton<IValidateOptions<RetentionOptions>, RetentionOptionsValidator>();
         services.AddSingleton(provider => (IJobStore)provider.GetRequiredService<ICheckpointArchive>());
