@@ -2,6 +2,7 @@ using System.Text;
 using AsyncCheckpoints.Caching;
 using AsyncCheckpoints.Contracts;
 using AsyncCheckpoints.Redis;
+using AsyncCheckpoints.Tests.Faults.Failpoints;
 using AsyncCheckpoints.Tests.Servers;
 using Npgsql;
 using Shouldly;
@@ -394,6 +395,49 @@ public sealed class RedisFaultTests(FaultServers servers)
         }
     });
 
+    /// <summary>The deletion is on its way to the archive; until Redis hears of it from there, another process reads what was deleted.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public Task Load_DeletedWhileRedisWasAway_IsGoneForWhoDeletedIt(bool isClear) => FaultLab.RunAsync(servers.Set, 3215, async lab =>
+    {
+        await lab.StartWorkerAsync();
+        var host = await lab.StartClientAsync();
+        var client = FaultLab.ClientOf(host);
+        var other = FaultLab.ClientOf(await lab.StartClientAsync());
+        await FaultLab.ReadyAsync(client);
+        await client.SaveAsync(new Checkpoint { ExecutionId = "run", Id = "a" }, Persisted);
+        var deleted = (await client.SaveAsync(new Checkpoint { ExecutionId = "run", Id = "b" }, Persisted)).Key;
+        await using (await HeldCommits.StartAsync(servers.Set.Postgres, lab.Prefix))
+        {
+            await lab.Redis.CutAsync();
+            (isClear ? await client.ClearAsync("run") : await client.DeleteAsync(deleted)).ShouldBe(Durability.Queued);
+            lab.Redis.Restore();
+            (await OnceRedisAnswersAsync(() => other.LoadLatestAsync("run")))!.Id.ShouldBe("b");
+            await ShouldBeGoneAsync();
+            (await other.LoadLatestAsync("run"))!.Id.ShouldBe("b");
+
+            (await client.SaveAsync(new Checkpoint { ExecutionId = "run", Namespace = "sub", Id = "c" })).Cached.ShouldBeTrue();
+            (await client.ListExecutionsAsync("run")).Items.ShouldBe(["run"]);
+            await client.DeleteAsync(new CheckpointKey("run", "sub", "c"), Durability.Cached);
+        }
+
+        await lab.SettleAsync(host);
+        await ShouldBeGoneAsync();
+        await FaultLab.UntilAsync(async () => await other.LoadAsync(deleted) is null, "Redis is repaired");
+
+        async Task ShouldBeGoneAsync()
+        {
+            (await OnceRedisAnswersAsync(() => client.LoadLatestAsync("run")))?.Id.ShouldBe(isClear ? null : "a");
+            (await client.LoadLatestAsync("run") is null).ShouldBe(isClear);
+            (await client.LoadAsync(deleted)).ShouldBeNull();
+            (await client.ExistsAsync(deleted)).ShouldBeFalse();
+            var page = await client.ListAsync(new CheckpointQuery { ExecutionId = "run", Namespace = null });
+            page.Items.Select(checkpoint => checkpoint.Id).ShouldBe(isClear ? [] : ["a"]);
+            (await client.ListExecutionsAsync("run")).Items.ShouldBe(isClear ? [] : ["run"]);
+        }
+    });
+
     [Fact]
     public Task Save_Buffered_KeepsTheBytesOfTheCall() => FaultLab.RunAsync(servers.Set, 3208, async lab =>
     {
@@ -448,4 +492,24 @@ public sealed class RedisFaultTests(FaultServers servers)
     private static Task SavesAreCachedAsync(ICheckpointClient client) => FaultLab.UntilAsync(
         async () => (await client.SaveAsync(new Checkpoint { ExecutionId = "after" })) is { Cached: true, Reached: Durability.Queued },
         "saves are cached again");
+
+    private static async Task<T> OnceRedisAnswersAsync<T>(Func<Task<T>> read)
+    {
+        var answer = default(T);
+        await FaultLab.UntilAsync(
+            async () =>
+            {
+                try
+                {
+                    answer = await read();
+                    return true;
+                }
+                catch (CheckpointUnavailableException)
+                {
+                    return false;
+                }
+            },
+            "Redis answers");
+        return answer!;
+    }
 }
