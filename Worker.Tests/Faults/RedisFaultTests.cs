@@ -438,6 +438,55 @@ public sealed class RedisFaultTests(FaultServers servers)
         }
     });
 
+    /// <summary>Who comes later with another layout is still refused.</summary>
+    [Fact]
+    public Task Empty_LayoutIsForgotten_IsRecordedAgain() => FaultLab.RunAsync(servers.Set, 3216, async lab =>
+    {
+        var client = FaultLab.ClientOf(await lab.StartClientAsync());
+        await client.SaveAsync(new Checkpoint { ExecutionId = "run" }, new SaveOptions { Durability = Durability.Cached });
+        await FlushAsync();
+        await lab.Redis.CutAsync();
+        lab.Redis.Restore();
+        await SavesAreCachedAsync(client);
+
+        using var redis = await ConnectionMultiplexer.ConnectAsync(servers.Set.Redis);
+        await FaultLab.UntilAsync(() => redis.GetDatabase().KeyExistsAsync(LayoutOf(lab).ConfigKey), "the layout is recorded");
+        (await Should.ThrowAsync<InvalidOperationException>(() => lab.StartClientAsync(options => options.ShardCount = 8))).Message.ShouldContain("in 16 shards");
+    });
+
+    [Fact]
+    public Task Empty_LaidOutByAnotherSince_RefusesItsCalls() => FaultLab.RunAsync(servers.Set, 3217, async lab =>
+    {
+        var client = FaultLab.ClientOf(await lab.StartClientAsync());
+        await client.SaveAsync(new Checkpoint { ExecutionId = "run" }, new SaveOptions { Durability = Durability.Cached });
+        await FlushAsync();
+        using var redis = await ConnectionMultiplexer.ConnectAsync(servers.Set.Redis);
+        await redis.GetDatabase().StringSetAsync(LayoutOf(lab).ConfigKey, "1 8");
+        await lab.Redis.CutAsync();
+        lab.Redis.Restore();
+        var refusal = "";
+        await FaultLab.UntilAsync(
+            async () =>
+            {
+                try
+                {
+                    await client.SaveAsync(new Checkpoint { ExecutionId = "run" }, new SaveOptions { Durability = Durability.Cached });
+                    return false;
+                }
+                catch (CheckpointUnavailableException)
+                {
+                    return false;
+                }
+                catch (InvalidOperationException e)
+                {
+                    refusal = e.Message;
+                    return true;
+                }
+            },
+            "the other layout is noticed");
+        refusal.ShouldContain("in 8 shards; this program is set to 16");
+    });
+
     [Fact]
     public Task Save_Buffered_KeepsTheBytesOfTheCall() => FaultLab.RunAsync(servers.Set, 3208, async lab =>
     {
