@@ -50,8 +50,9 @@ public sealed class CheckpointOptions
     public TimeSpan ReadTimeout { get; set; } = TimeSpan.FromSeconds(5);
 
     /// <summary>
-    /// While Redis cannot be reached, answer reads from the archive alone, which may be behind. What it does not have
-    /// still is an exception, never "not found". Without it, every read fails while Redis is away.
+    /// While Redis cannot be reached, answer reads from the archive alone, which may be behind. A checkpoint that it does
+    /// not have still is an exception, never "not found"; listings give what it has. Without it, every read fails while
+    /// Redis is away.
     /// </summary>
     public bool AllowStaleReads { get; set; }
 

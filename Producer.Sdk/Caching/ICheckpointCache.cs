@@ -72,6 +72,9 @@ internal interface ICheckpointCache
     /// </summary>
     Task<IReadOnlyList<CacheMark?>> GetMarksAsync(string executionId, IReadOnlyList<(string Namespace, string Id)> keys, CancellationToken cancellationToken);
 
+    /// <summary>The sequence up to which the cache knows a whole execution to be deleted; null where it knows of no such deletion.</summary>
+    Task<long?> GetClearAsync(string executionId, CancellationToken cancellationToken);
+
     /// <summary>Executions in the cache by prefix, after one, in UTF-8 byte order. Cleared or expired ones are not among them.</summary>
     Task<IReadOnlyList<string>> ListExecutionsAsync(string prefix, string? after, int limit, CancellationToken cancellationToken);
 

@@ -81,6 +81,11 @@ internal sealed partial class InProcessCheckpointCache
         cancellationToken);
 
     /// <inheritdoc />
+    public Task<long?> GetClearAsync(string executionId, CancellationToken cancellationToken) => Run<long?>(
+        () => _executions.GetValueOrDefault(executionId)?.SequenceOf(CachedExecution.All) is > 0 and var clear ? clear : null,
+        cancellationToken);
+
+    /// <inheritdoc />
     public Task<IReadOnlyList<string>> ListExecutionsAsync(string prefix, string? after, int limit, CancellationToken cancellationToken) => Run<IReadOnlyList<string>>(
         () =>
         {

@@ -24,7 +24,10 @@ internal sealed class EndpointKeeper(TimeProvider time, ILogger<EndpointKeeper> 
     public void EndpointConfigured<T>(T configurator)
         where T : IReceiveEndpointConfigurator => configurator.ConnectReceiveEndpointObserver(this);
 
-    /// <summary>Stops an endpoint until <see cref="ResumeAsync(IReceiveEndpoint, CancellationToken)"/>.</summary>
+    /// <summary>
+    /// Stops an endpoint until <see cref="ResumeAsync(IReceiveEndpoint, CancellationToken)"/>. One whose connection is dying may
+    /// not stop: nothing comes to it either, and nobody waits for it for longer than <see cref="Patience"/>.
+    /// </summary>
     /// <param name="endpoint">The endpoint.</param>
     /// <param name="cancellationToken">Stops waiting for the messages in hand.</param>
     public async Task PauseAsync(IReceiveEndpoint endpoint, CancellationToken cancellationToken)
@@ -32,7 +35,11 @@ internal sealed class EndpointKeeper(TimeProvider time, ILogger<EndpointKeeper> 
         await _oneAtATime.WaitAsync(cancellationToken);
         try
         {
-            await endpoint.Stop(cancellationToken);
+            await StopAsync(endpoint, cancellationToken);
+        }
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+        {
+            Log.EndpointNotStopped(logger, endpoint.InputAddress.AbsolutePath, e);
         }
         finally
         {
@@ -40,7 +47,7 @@ internal sealed class EndpointKeeper(TimeProvider time, ILogger<EndpointKeeper> 
         }
     }
 
-    /// <summary>Starts an endpoint that was stopped.</summary>
+    /// <summary>Starts an endpoint that was stopped; one that could not be is tried later.</summary>
     /// <param name="endpoint">The endpoint.</param>
     /// <param name="cancellationToken">Stops waiting.</param>
     public async Task ResumeAsync(IReceiveEndpoint endpoint, CancellationToken cancellationToken)
@@ -49,6 +56,11 @@ internal sealed class EndpointKeeper(TimeProvider time, ILogger<EndpointKeeper> 
         try
         {
             await Start(endpoint);
+        }
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+        {
+            Log.EndpointRestartFailed(logger, endpoint.InputAddress.AbsolutePath, e);
+            await Keep(endpoint, time.GetTimestamp());
         }
         finally
         {
@@ -103,9 +115,7 @@ internal sealed class EndpointKeeper(TimeProvider time, ILogger<EndpointKeeper> 
             }
 
             Log.EndpointRestarted(logger, endpoint.InputAddress.AbsolutePath);
-            using var patience = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
-            patience.CancelAfter(Patience);
-            await endpoint.Stop(patience.Token);
+            await StopAsync(endpoint, stoppingToken);
             await Start(endpoint);
         }
         catch (Exception e) when (!stoppingToken.IsCancellationRequested)
@@ -117,6 +127,13 @@ internal sealed class EndpointKeeper(TimeProvider time, ILogger<EndpointKeeper> 
         {
             _oneAtATime.Release();
         }
+    }
+
+    private async Task StopAsync(IReceiveEndpoint endpoint, CancellationToken cancellationToken)
+    {
+        using var timeout = new CancellationTokenSource(Patience, time);
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeout.Token);
+        await endpoint.Stop(patience.Token).WaitAsync(patience.Token);
     }
 
     private Task Start(IReceiveEndpoint endpoint)

@@ -10,4 +10,7 @@ internal static partial class Log
 
     [LoggerMessage(1201, LogLevel.Warning, "The endpoint {Endpoint} could not be started again and will be tried later")]
     public static partial void EndpointRestartFailed(ILogger logger, string endpoint, Exception exception);
+
+    [LoggerMessage(1202, LogLevel.Warning, "The endpoint {Endpoint} could not be stopped in time")]
+    public static partial void EndpointNotStopped(ILogger logger, string endpoint, Exception exception);
 }

@@ -17,23 +17,19 @@ internal sealed partial class CheckpointReader
         ListPosition? after = query.ContinuationToken is { } token ? ListPosition.FromToken(token) : null;
         var page = await ListCacheAsync(query, after, cancellationToken);
         var cached = page?.Items;
+        var cacheEnd = page?.End;
 
         // A stream's cached part is its newest: a page that Redis can fill from there needs no archive.
         var isNewestOfOneStream = query is { Namespace: { } ns, OldestFirst: false }
             && !uncached.IsCacheBehind(query.ExecutionId, ns, cached is [var first, ..] ? first.Sequence : 0);
-        if (page is { HasMore: true, Items: var items } && isNewestOfOneStream)
+        if (cacheEnd is { } end && isNewestOfOneStream)
         {
-            return new CheckpointPage(items, ListPosition.Of(items[^1]).ToToken());
+            return new CheckpointPage(cached!, end.ToToken());
         }
 
         var (found, hasMore) = await FindAsync(query, null, after, cancellationToken);
-        var archived = await WithoutDeletedAsync(query.ExecutionId, found, cached is null, cancellationToken);
-        return Merge(
-            query,
-            cached ?? [],
-            archived,
-            page is { HasMore: true } ? ListPosition.Of(cached![^1]) : null,
-            hasMore && found.Count > 0 ? ListPosition.Of(found[^1]) : null);
+        var (archived, _) = await WithoutDeletedAsync(query.ExecutionId, found, cached is null, cancellationToken);
+        return Merge(query, cached ?? [], archived, cacheEnd, hasMore && found.Count > 0 ? ListPosition.Of(found[^1]) : null);
     }
 
     /// <summary>One page of executions.</summary>
@@ -44,7 +40,8 @@ internal sealed partial class CheckpointReader
     /// <param name="cancellationToken">Stops the read.</param>
     public async Task<ExecutionPage> ListExecutionsAsync(string prefix, string contains, int limit, string? after, CancellationToken cancellationToken)
     {
-        var (cached, cacheEnd) = await ListCachedExecutionsAsync(prefix, contains, limit, after, cancellationToken);
+        var listed = await ListCachedExecutionsAsync(prefix, contains, limit, after, cancellationToken);
+        var (cached, cacheEnd) = listed ?? new ExecutionHits([], null);
         var found = await transport.FindAsync(
             new FindExecutions { SchemaVersion = WireFormat.SchemaVersion, Prefix = prefix, Contains = contains, After = after ?? "", Limit = limit },
             cancellationToken);
@@ -52,11 +49,15 @@ internal sealed partial class CheckpointReader
 
         // A worker of before there was such a search has answered by prefix.
         var hits = found.ExecutionIds.Where(id => id.Contains(contains, StringComparison.Ordinal));
-        var archived = await WithoutClearedAsync([.. hits.Except(cached)], cancellationToken);
+        List<string> archived = [.. hits.Except(cached)];
+        if (listed is not null)
+        {
+            archived = await WithoutClearedAsync(archived, cancellationToken);
+        }
 
         // Each side is complete only up to its end.
         var end = Earlier(cacheEnd, archiveEnd);
-        var ids = cached.Concat(archived)
+        var ids = (await WithoutOwnClearedAsync([.. cached, .. archived], cancellationToken))
             .Where(id => end is null || ListPosition.CompareUtf8(id, end) <= 0)
             .Order(Comparer<string>.Create(ListPosition.CompareUtf8))
             .ToList();
@@ -66,16 +67,24 @@ internal sealed partial class CheckpointReader
         static string? Earlier(string? a, string? b) => a is null || (b is not null && ListPosition.CompareUtf8(b, a) < 0) ? b : a;
     }
 
-    private async Task<ExecutionHits> ListCachedExecutionsAsync(
+    /// <summary>Null when the cache is away and reads may go on without it.</summary>
+    private async Task<ExecutionHits?> ListCachedExecutionsAsync(
         string prefix, string contains, int limit, string? after, CancellationToken cancellationToken)
     {
-        if (contains.Length > 0)
+        try
         {
-            return await ExecutionSearch.FindAsync(PageAsync, contains, after, limit);
-        }
+            if (contains.Length > 0)
+            {
+                return await ExecutionSearch.FindAsync(PageAsync, contains, after, limit);
+            }
 
-        var page = await PageAsync(after, limit);
-        return new ExecutionHits(page, page.Count >= limit ? page[^1] : null);
+            var page = await PageAsync(after, limit);
+            return new ExecutionHits(page, page.Count >= limit ? page[^1] : null);
+        }
+        catch (CheckpointUnavailableException) when (_options.AllowStaleReads)
+        {
+            return null;
+        }
 
         async Task<IReadOnlyList<string>> PageAsync(string? after, int limit) => await cache.CallAsync(
             static (cache, call, cancellationToken) => cache.ListExecutionsAsync(call.Prefix, call.After, call.Limit, cancellationToken),
@@ -83,8 +92,8 @@ internal sealed partial class CheckpointReader
             cancellationToken);
     }
 
-    /// <summary>Null when the cache is away and reads may go on without it.</summary>
-    private async Task<(List<Checkpoint> Items, bool HasMore)?> ListCacheAsync(
+    /// <summary>Null when the cache is away and reads may go on without it. With an end: more may follow behind it.</summary>
+    private async Task<(List<Checkpoint> Items, ListPosition? End)?> ListCacheAsync(
         CheckpointQuery query, ListPosition? after, CancellationToken cancellationToken)
     {
         CachePage page;
@@ -102,6 +111,7 @@ internal sealed partial class CheckpointReader
 
         // A record may be compressed: the states count too.
         var items = new List<Checkpoint>(page.Items.Count);
+        ListPosition? last = null;
         var bytes = 0L;
         foreach (var item in page.Items)
         {
@@ -109,15 +119,19 @@ internal sealed partial class CheckpointReader
                 ? Decode(item.Record, item.Sequence)
                 : CheckpointCodec.DecodeHeader(CheckpointCodec.Parse(item.Record.Span), item.Sequence, _options.MaxStateBytes);
             bytes += checkpoint.State.Length;
-            if (bytes > MaxPageBytes && items.Count > 0)
+            if (bytes > MaxPageBytes && last is not null)
             {
-                return (items, true);
+                return (items, last);
             }
 
-            items.Add(checkpoint);
+            last = ListPosition.Of(checkpoint);
+            if (!uncached.IsDeleted(checkpoint.Key, checkpoint.Sequence))
+            {
+                items.Add(checkpoint);
+            }
         }
 
-        return (items, page.HasMore);
+        return (items, page.HasMore ? last : null);
     }
 
     /// <summary>Joins both sides by key. Each is complete only up to its end, so the page ends there at the latest.</summary>
@@ -144,21 +158,48 @@ internal sealed partial class CheckpointReader
     /// <summary>
     /// Drops executions that Redis knows to be cleared and the archive still has. Rare: the worker is a moment behind.
     /// </summary>
-    private async Task<IReadOnlyList<string>> WithoutClearedAsync(List<string> archived, CancellationToken cancellationToken)
+    private async Task<List<string>> WithoutClearedAsync(List<string> archived, CancellationToken cancellationToken)
     {
-        var marks = await Task.WhenAll(archived.Select(id => cache.CallAsync(
-            static (cache, id, cancellationToken) => cache.GetMarksAsync(id, [("", "*")], cancellationToken), id, cancellationToken)));
+        var clears = await Task.WhenAll(archived.Select(id => cache.CallAsync(
+            static (cache, id, cancellationToken) => cache.GetClearAsync(id, cancellationToken), id, cancellationToken)));
         var left = new List<string>(archived.Count);
         for (var i = 0; i < archived.Count; i++)
         {
-            if (marks[i][0] is not { IsTombstone: true }
-                || (await FindAnyAsync(archived[i], cancellationToken)) is { } newest && newest > marks[i][0]!.Value.Sequence)
+            if (clears[i] is not { } clear || ((await FindAnyAsync(archived[i], cancellationToken)) is { } newest && newest > clear))
             {
                 left.Add(archived[i]);
             }
         }
 
         return left;
+    }
+
+    /// <summary>Drops executions that this process has cleared while Redis was away, and in which nothing has been saved since.</summary>
+    private async Task<List<string>> WithoutOwnClearedAsync(List<string> ids, CancellationToken cancellationToken)
+    {
+        var left = new List<string>(ids.Count);
+        foreach (var id in ids)
+        {
+            if (uncached.DeletionOf(new CheckpointKey(id, "")) is not { } clear || await HasAnyAsync(id, clear.Sequence, cancellationToken))
+            {
+                left.Add(id);
+            }
+        }
+
+        return left;
+    }
+
+    private async Task<bool> HasAnyAsync(string executionId, long afterSequence, CancellationToken cancellationToken)
+    {
+        var query = new CheckpointQuery { ExecutionId = executionId, Namespace = null, AfterSequence = afterSequence, Limit = 1, IncludeState = false };
+        CheckpointPage page;
+        do
+        {
+            page = await ListAsync(query, cancellationToken);
+            query = query with { ContinuationToken = page.ContinuationToken };
+        }
+        while (page.Items.Count == 0 && page.ContinuationToken is not null);
+        return page.Items.Count > 0;
     }
 
     private async Task<long?> FindAnyAsync(string executionId, CancellationToken cancellationToken)

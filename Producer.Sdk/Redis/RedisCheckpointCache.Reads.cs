@@ -61,6 +61,14 @@ internal sealed partial class RedisCheckpointCache
     }
 
     /// <inheritdoc />
+    public async Task<long?> GetClearAsync(string executionId, CancellationToken cancellationToken)
+    {
+        var tombstones = _layout.NamedKey(_layout.ShardOf(executionId), 't', executionId);
+        byte[]? clear = await _redis.CallAsync(db => db.HashGetAsync(tombstones, "*"), cancellationToken);
+        return clear is null ? null : RedisFormat.ReadSequence(clear);
+    }
+
+    /// <inheritdoc />
     public async Task<IReadOnlyList<string>> ListExecutionsAsync(string prefix, string? after, int limit, CancellationToken cancellationToken)
     {
         byte[] above = after is null ? [] : [(byte)'(', .. Encoding.UTF8.GetBytes(after)];

@@ -11,8 +11,9 @@ internal sealed class RedisStreamCursor(
     private SortedSetEntry[] _part = [];
     private int _next;
     private bool _isEnd;
-    private long? _lastSequence;
-    private int _seenAtLast;
+    private ListPosition? _edge = after;
+    private ListPosition? _edgeOfPart;
+    private int _offset;
 
     /// <summary>The stream's hash.</summary>
     public RedisKey Hash { get; } = layout.StreamKey(shard, 'h', query.ExecutionId, ns);
@@ -20,7 +21,7 @@ internal sealed class RedisStreamCursor(
     /// <summary>Where the cursor stands; null behind the end.</summary>
     public ListPosition? Current { get; private set; }
 
-    /// <summary>Goes to the next place behind the page's start.</summary>
+    /// <summary>Goes to the next place behind the one before, or behind the page's start.</summary>
     /// <param name="cancellationToken">Stops waiting.</param>
     public async Task MoveNextAsync(CancellationToken cancellationToken)
     {
@@ -28,15 +29,12 @@ internal sealed class RedisStreamCursor(
         while (_next < _part.Length || (!_isEnd && await FillAsync(cancellationToken)))
         {
             var entry = _part[_next++];
-            var sequence = (long)entry.Score;
-            _seenAtLast = _lastSequence == sequence ? _seenAtLast + 1 : 1;
-            _lastSequence = sequence;
-            var position = new ListPosition(sequence, ns, (string)entry.Element!);
+            var position = new ListPosition((long)entry.Score, ns, (string)entry.Element!);
 
-            // Those of the start's own sequence are in the range.
-            if (after is not { } edge || (query.OldestFirst ? position.CompareTo(edge) > 0 : position.CompareTo(edge) < 0))
+            // Those of the edge's own sequence are in the range.
+            if (_edge is not { } edge || (query.OldestFirst ? position.CompareTo(edge) > 0 : position.CompareTo(edge) < 0))
             {
-                Current = position;
+                Current = _edge = position;
                 return;
             }
         }
@@ -46,20 +44,25 @@ internal sealed class RedisStreamCursor(
     {
         var low = query.AfterSequence is { } a ? a + 1.0 : double.NegativeInfinity;
         var high = query.BeforeSequence is { } b ? b - 1.0 : double.PositiveInfinity;
-        if ((_lastSequence ?? after?.Sequence) is { } start)
+        if (_edge is { Sequence: var start })
         {
             low = query.OldestFirst ? Math.Max(low, start) : low;
             high = query.OldestFirst ? high : Math.Min(high, start);
         }
 
+        // By place, not by count: what was at the edge may be gone. Only where more share its sequence than a part holds,
+        // the part before brought nothing behind it.
+        _offset = _edge is not null && _edge == _edgeOfPart ? _offset + _part.Length : 0;
+        _edgeOfPart = _edge;
+        var count = _edge is null ? chunk : chunk + 1;
         _next = 0;
         _part = low > high
             ? []
             : await redis.CallAsync(
                 db => db.SortedSetRangeByScoreWithScoresAsync(
-                    _index, low, high, Exclude.None, query.OldestFirst ? Order.Ascending : Order.Descending, _seenAtLast, chunk),
+                    _index, low, high, Exclude.None, query.OldestFirst ? Order.Ascending : Order.Descending, _offset, count),
                 cancellationToken);
-        _isEnd = _part.Length < chunk;
+        _isEnd = _part.Length < count;
         return _part.Length > 0;
     }
 }

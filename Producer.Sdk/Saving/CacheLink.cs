@@ -15,6 +15,7 @@ internal sealed class CacheLink(ICheckpointCache cache, SequenceClock clock, Tim
     private readonly SemaphoreSlim _initializing = new(1);
     private volatile bool _isReady;
     private long _syncedAt;
+    private int _seenInterruptions;
 
     /// <summary>Whether the cache has been reached and its layout checked.</summary>
     public bool IsReady => _isReady;
@@ -51,6 +52,7 @@ internal sealed class CacheLink(ICheckpointCache cache, SequenceClock clock, Tim
                 return;
             }
 
+            Volatile.Write(ref _seenInterruptions, cache.Interruptions);
             await cache.InitializeAsync(cancellationToken);
             await SynchronizeAsync(cancellationToken);
             _isReady = true;
@@ -76,10 +78,9 @@ internal sealed class CacheLink(ICheckpointCache cache, SequenceClock clock, Tim
         {
             var result = await call;
             _breaker.Succeeded();
-            var syncedAt = Volatile.Read(ref _syncedAt);
-            if (time.GetElapsedTime(syncedAt) > ResyncInterval && Interlocked.CompareExchange(ref _syncedAt, time.GetTimestamp(), syncedAt) == syncedAt)
+            if (_isReady)
             {
-                _ = ResynchronizeAsync();
+                LookAgain();
             }
 
             return result;
@@ -88,6 +89,21 @@ internal sealed class CacheLink(ICheckpointCache cache, SequenceClock clock, Tim
         {
             _breaker.Failed(e);
             throw;
+        }
+    }
+
+    /// <summary>
+    /// Time goes on, and Redis may have come back without what it held: whether its layout is still there and ours is
+    /// looked up in the background.
+    /// </summary>
+    private void LookAgain()
+    {
+        var (syncedAt, seen, interruptions) = (Volatile.Read(ref _syncedAt), Volatile.Read(ref _seenInterruptions), cache.Interruptions);
+        var isInterrupted = interruptions != seen && Interlocked.CompareExchange(ref _seenInterruptions, interruptions, seen) == seen;
+        var isDue = time.GetElapsedTime(syncedAt) > ResyncInterval && Interlocked.CompareExchange(ref _syncedAt, time.GetTimestamp(), syncedAt) == syncedAt;
+        if (isInterrupted || isDue)
+        {
+            _ = ResynchronizeAsync();
         }
     }
 
@@ -102,10 +118,16 @@ internal sealed class CacheLink(ICheckpointCache cache, SequenceClock clock, Tim
         try
         {
             await SynchronizeAsync(CancellationToken.None);
+            await cache.InitializeAsync(CancellationToken.None);
         }
         catch (CheckpointException)
         {
             // The calls meet the same.
+        }
+        catch (InvalidOperationException)
+        {
+            // Redis was emptied, and another program laid it out since: calls are refused, each with the reason.
+            _isReady = false;
         }
     }
 }

@@ -40,6 +40,11 @@ internal sealed class UncachedStreams
         return _deletions.TryGetValue(new CheckpointKey(key.ExecutionId, ""), out var clear) && !(clear.Sequence < newest?.Sequence) ? clear : newest;
     }
 
+    /// <summary>Whether this process has deleted a checkpoint while the cache was away.</summary>
+    /// <param name="key">The checkpoint.</param>
+    /// <param name="sequence">The sequence of the version that somebody has.</param>
+    public bool IsDeleted(CheckpointKey key, long sequence) => DeletionOf(key) is { } deletion && sequence <= deletion.Sequence;
+
     /// <summary>Whether the cache, whose latest has this sequence, is behind what this process saved.</summary>
     /// <param name="executionId">The execution.</param>
     /// <param name="ns">The namespace.</param>

@@ -27,6 +27,24 @@ public abstract partial class CacheConformanceTests
     }
 
     [Fact]
+    public async Task GetClearAsync_OnlyAClear_IsOne()
+    {
+        var sut = await CreateSut();
+        (await sut.GetClearAsync("e", default)).ShouldBeNull();
+        foreach (var id in new[] { "*", "1" })
+        {
+            await SaveAsync(sut, Make("e", id), 5);
+            await sut.DeleteAsync(new("e", id), 6, false, Hour, default);
+        }
+
+        (await sut.GetClearAsync("e", default)).ShouldBeNull();
+        var cleared = await sut.ClearAsync("e", 1, false, Hour, default);
+        (await sut.GetClearAsync("e", default)).ShouldBe(cleared);
+        await SaveAsync(sut, Make("e", "*"), 100);
+        (await sut.GetClearAsync("e", default)).ShouldBe(cleared);
+    }
+
+    [Fact]
     public async Task DeleteAsync_Unknown_IsNoError()
     {
         var sut = await CreateSut();

@@ -208,6 +208,52 @@ public sealed class RedisCacheTests(ITestOutputHelper output) : CacheConformance
     }
 
     [Theory]
+    [InlineData(true, false, "3,4,5,2")]
+    [InlineData(true, true, "3,4,5")]
+    [InlineData(false, false, "3,2,1")]
+    [InlineData(false, true, "3,2,1")]
+    public async Task Cursor_LastSeenChangesBetweenTwoParts_SkipsNothing(bool oldestFirst, bool isDeleted, string expected)
+    {
+        var sut = await CreateSut();
+        for (var i = 1; i <= 5; i++)
+        {
+            await SaveAsync(sut, Make("e", $"{i}"), i);
+        }
+
+        await using var redis = new RedisConnection(RedisServer.Shared, Timeout);
+        var cursor = CursorOf(redis, oldestFirst);
+        await cursor.MoveNextAsync(default);
+        await cursor.MoveNextAsync(default);
+        var seen = cursor.Current!.Value.Id;
+        if (isDeleted)
+        {
+            await sut.DeleteAsync(new("e", seen), 0, false, Hour, default);
+        }
+        else
+        {
+            await SaveAsync(sut, Make("e", seen, state: "new"), 9);
+        }
+
+        (await RestAsync(cursor)).ShouldBe(expected);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Cursor_MoreOfOneSequenceThanAPartHolds_ListsAll(bool oldestFirst)
+    {
+        var sut = await CreateSut();
+        for (var i = 1; i <= 9; i++)
+        {
+            await PutAsync(sut, Make("e", $"{i}"), i is > 1 and < 9 ? 5 : i, pending: true);
+        }
+
+        await using var redis = new RedisConnection(RedisServer.Shared, Timeout);
+        var ids = await RestAsync(CursorOf(redis, oldestFirst));
+        ids.ShouldBe(oldestFirst ? "1,2,3,4,5,6,7,8,9" : "9,8,7,6,5,4,3,2,1");
+    }
+
+    [Theory]
     [InlineData("nonsense")]
     [InlineData("1234567890123456 x")]
     [InlineData("abcdefghijklmnop")]
@@ -306,6 +352,24 @@ public sealed class RedisCacheTests(ITestOutputHelper output) : CacheConformance
 
     private RedisKey KeyOf(char kind, string? name) =>
         $"{{{_prefix}:{ShardHash.Of("e", Shards)}}}:{kind}{(name is null ? "" : ":" + name)}";
+
+    private RedisStreamCursor CursorOf(RedisConnection redis, bool oldestFirst) => new(
+        redis, new RedisLayout(_prefix, Shards), ShardHash.Of("e", Shards), new() { ExecutionId = "e", OldestFirst = oldestFirst }, "", null, 2);
+
+    private static async Task<string> RestAsync(RedisStreamCursor cursor)
+    {
+        var rest = new List<string>();
+        while (true)
+        {
+            await cursor.MoveNextAsync(default);
+            if (cursor.Current is not { } position)
+            {
+                return string.Join(',', rest);
+            }
+
+            rest.Add(position.Id);
+        }
+    }
 
     private async Task<IDatabase> BehindAsync()
     {

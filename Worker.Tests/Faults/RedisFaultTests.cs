@@ -2,6 +2,7 @@ using System.Text;
 using AsyncCheckpoints.Caching;
 using AsyncCheckpoints.Contracts;
 using AsyncCheckpoints.Redis;
+using AsyncCheckpoints.Tests.Faults.Failpoints;
 using AsyncCheckpoints.Tests.Servers;
 using Npgsql;
 using Shouldly;
@@ -394,6 +395,98 @@ public sealed class RedisFaultTests(FaultServers servers)
         }
     });
 
+    /// <summary>The deletion is on its way to the archive; until Redis hears of it from there, another process reads what was deleted.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public Task Load_DeletedWhileRedisWasAway_IsGoneForWhoDeletedIt(bool isClear) => FaultLab.RunAsync(servers.Set, 3215, async lab =>
+    {
+        await lab.StartWorkerAsync();
+        var host = await lab.StartClientAsync();
+        var client = FaultLab.ClientOf(host);
+        var other = FaultLab.ClientOf(await lab.StartClientAsync());
+        await FaultLab.ReadyAsync(client);
+        await client.SaveAsync(new Checkpoint { ExecutionId = "run", Id = "a" }, Persisted);
+        var deleted = (await client.SaveAsync(new Checkpoint { ExecutionId = "run", Id = "b" }, Persisted)).Key;
+        await using (await HeldCommits.StartAsync(servers.Set.Postgres, lab.Prefix))
+        {
+            await lab.Redis.CutAsync();
+            (isClear ? await client.ClearAsync("run") : await client.DeleteAsync(deleted)).ShouldBe(Durability.Queued);
+            lab.Redis.Restore();
+            (await OnceRedisAnswersAsync(() => other.LoadLatestAsync("run")))!.Id.ShouldBe("b");
+            await ShouldBeGoneAsync();
+            (await other.LoadLatestAsync("run"))!.Id.ShouldBe("b");
+
+            (await client.SaveAsync(new Checkpoint { ExecutionId = "run", Namespace = "sub", Id = "c" })).Cached.ShouldBeTrue();
+            (await client.ListExecutionsAsync("run")).Items.ShouldBe(["run"]);
+            await client.DeleteAsync(new CheckpointKey("run", "sub", "c"), Durability.Cached);
+        }
+
+        await lab.SettleAsync(host);
+        await ShouldBeGoneAsync();
+        await FaultLab.UntilAsync(async () => await other.LoadAsync(deleted) is null, "Redis is repaired");
+
+        async Task ShouldBeGoneAsync()
+        {
+            (await OnceRedisAnswersAsync(() => client.LoadLatestAsync("run")))?.Id.ShouldBe(isClear ? null : "a");
+            (await client.LoadLatestAsync("run") is null).ShouldBe(isClear);
+            (await client.LoadAsync(deleted)).ShouldBeNull();
+            (await client.ExistsAsync(deleted)).ShouldBeFalse();
+            var page = await client.ListAsync(new CheckpointQuery { ExecutionId = "run", Namespace = null });
+            page.Items.Select(checkpoint => checkpoint.Id).ShouldBe(isClear ? [] : ["a"]);
+            (await client.ListExecutionsAsync("run")).Items.ShouldBe(isClear ? [] : ["run"]);
+        }
+    });
+
+    /// <summary>Who comes later with another layout is still refused.</summary>
+    [Fact]
+    public Task Empty_LayoutIsForgotten_IsRecordedAgain() => FaultLab.RunAsync(servers.Set, 3216, async lab =>
+    {
+        var client = FaultLab.ClientOf(await lab.StartClientAsync());
+        await client.SaveAsync(new Checkpoint { ExecutionId = "run" }, new SaveOptions { Durability = Durability.Cached });
+        await FlushAsync();
+        await lab.Redis.CutAsync();
+        lab.Redis.Restore();
+        await SavesAreCachedAsync(client);
+
+        using var redis = await ConnectionMultiplexer.ConnectAsync(servers.Set.Redis);
+        await FaultLab.UntilAsync(() => redis.GetDatabase().KeyExistsAsync(LayoutOf(lab).ConfigKey), "the layout is recorded");
+        (await Should.ThrowAsync<InvalidOperationException>(() => lab.StartClientAsync(options => options.ShardCount = 8))).Message.ShouldContain("in 16 shards");
+    });
+
+    [Fact]
+    public Task Empty_LaidOutByAnotherSince_RefusesItsCalls() => FaultLab.RunAsync(servers.Set, 3217, async lab =>
+    {
+        var client = FaultLab.ClientOf(await lab.StartClientAsync());
+        await client.SaveAsync(new Checkpoint { ExecutionId = "run" }, new SaveOptions { Durability = Durability.Cached });
+        await FlushAsync();
+        using var redis = await ConnectionMultiplexer.ConnectAsync(servers.Set.Redis);
+        await redis.GetDatabase().StringSetAsync(LayoutOf(lab).ConfigKey, "1 8");
+        await lab.Redis.CutAsync();
+        lab.Redis.Restore();
+        var refusal = "";
+        await FaultLab.UntilAsync(
+            async () =>
+            {
+                try
+                {
+                    await client.SaveAsync(new Checkpoint { ExecutionId = "run" }, new SaveOptions { Durability = Durability.Cached });
+                    return false;
+                }
+                catch (CheckpointUnavailableException)
+                {
+                    return false;
+                }
+                catch (InvalidOperationException e)
+                {
+                    refusal = e.Message;
+                    return true;
+                }
+            },
+            "the other layout is noticed");
+        refusal.ShouldContain("in 8 shards; this program is set to 16");
+    });
+
     [Fact]
     public Task Save_Buffered_KeepsTheBytesOfTheCall() => FaultLab.RunAsync(servers.Set, 3208, async lab =>
     {
@@ -448,4 +541,24 @@ public sealed class RedisFaultTests(FaultServers servers)
     private static Task SavesAreCachedAsync(ICheckpointClient client) => FaultLab.UntilAsync(
         async () => (await client.SaveAsync(new Checkpoint { ExecutionId = "after" })) is { Cached: true, Reached: Durability.Queued },
         "saves are cached again");
+
+    private static async Task<T> OnceRedisAnswersAsync<T>(Func<Task<T>> read)
+    {
+        var answer = default(T);
+        await FaultLab.UntilAsync(
+            async () =>
+            {
+                try
+                {
+                    answer = await read();
+                    return true;
+                }
+                catch (CheckpointUnavailableException)
+                {
+                    return false;
+                }
+            },
+            "Redis answers");
+        return answer!;
+    }
 }

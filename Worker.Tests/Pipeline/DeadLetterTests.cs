@@ -1,7 +1,11 @@
 using AsyncCheckpoints.Contracts;
 using AsyncCheckpoints.Tests.Servers;
+using AsyncCheckpoints.Worker.Consumers;
+using AsyncCheckpoints.Worker.Diagnostics;
 using Google.Protobuf;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Npgsql;
 using Shouldly;
 using Xunit;
 using WireFormat = AsyncCheckpoints.Contracts.WireFormat;
@@ -54,6 +58,28 @@ public sealed class DeadLetterTests
         letters.ShouldContain(letter => letter.Letter.Id == "mixed:0" && letter.Letter.Reason.Contains("checksum"));
         letters.ShouldContain(letter => letter.Letter.Id == "mixed:2" && letter.Letter.Reason.Contains("sequence is 0"));
         (await Deployment.ArchivedAsync(worker, "good")).ShouldContain(checkpoint => checkpoint.Id == "neighbour");
+    }
+
+    /// <summary>Held, it would keep the worker from pausing, and the broker would take it back by itself, again and again.</summary>
+    [Fact]
+    public async Task Message_ThatCannotBeReadWhileTheArchiveIsAway_GoesBackToTheQueue()
+    {
+        await using var postgres = TcpProxy.Start(SharedServers.Postgres);
+        await using var deployment = new Deployment(ArchiveKind.Postgres);
+        deployment["ConnectionStrings:Postgres"] = new NpgsqlConnectionStringBuilder(postgres.ConnectionString) { MaxPoolSize = 4 }.ConnectionString;
+        deployment["Worker:PauseAfter"] = "00:00:01";
+        var worker = await deployment.StartWorkerAsync();
+        var client = await deployment.CreateClientAsync();
+        await client.SaveAsync(new Checkpoint { ExecutionId = "e" }, new SaveOptions { Durability = Durability.Persisted });
+        await postgres.CutAsync();
+        await RawQueue.PublishAsync(SharedServers.RabbitMq, deployment.Prefix, ("text/plain", "hello"u8.ToArray()));
+        var gate = worker.Services.GetRequiredService<ConsumptionGate>();
+        await Deployment.UntilAsync(() => Task.FromResult(!gate.IsOpen), "the worker pauses");
+        var queue = worker.Services.GetRequiredService<IQueueDepth>();
+        await Deployment.UntilAsync(async () => await queue.CountAsync(CancellationToken.None) is { Waiting: 1 }, "the message is on the queue again");
+
+        postgres.Restore();
+        await Deployment.UntilAsync(async () => (await LettersAsync(worker)).Count == 1, "a dead letter");
     }
 
     private static Task<IReadOnlyList<Worker.Storage.StoredDeadLetter>> LettersAsync(IHost worker) =>

@@ -1,5 +1,9 @@
 using AsyncCheckpoints.Caching;
+using AsyncCheckpoints.Messaging;
 using AsyncCheckpoints.Tests.Servers;
+using MassTransit;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Shouldly;
 using StackExchange.Redis;
 using Xunit;
@@ -82,9 +86,108 @@ public sealed class ReadYourWritesTests
         }
     }
 
+    /// <summary>Redis had let go of it when it was asked, the archive has only the version before: there is one at every moment.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Load_SavedAgainWhileTheArchiveIsAsked_FindsIt(bool isLatest)
+    {
+        await using var broker = TcpProxy.Start(SharedServers.RabbitMq);
+        await using var deployment = new Deployment(ArchiveKind.Postgres) { ["Worker:RescueAfter"] = "1.00:00:00" };
+        await deployment.StartWorkerAsync();
+        var reader = await deployment.StartClientAsync();
+        deployment["ConnectionStrings:RabbitMq"] = broker.ConnectionString;
+        var writer = await deployment.CreateClientAsync(options => options.CacheTtl = TimeSpan.FromMilliseconds(200));
+        var persisted = new SaveOptions { Durability = Durability.Persisted };
+        await writer.SaveAsync(new Checkpoint { ExecutionId = "run", Id = "a" }, persisted);
+        var key = (await writer.SaveAsync(new Checkpoint { ExecutionId = "run", Id = "b", Version = 1 }, persisted)).Key;
+        await UntilExpiredAsync(reader, key);
+        await broker.CutAsync(); // The next version stays in Redis.
+
+        var again = new BeforeAsking(() => writer.SaveAsync(
+            new Checkpoint { ExecutionId = "run", Id = "b", Version = 2 }, new SaveOptions { Durability = Durability.Cached }));
+        var bus = reader.Services.GetRequiredService<ICheckpointBus>();
+        bus.ConnectSendObserver(again);
+        bus.ConnectPublishObserver(again);
+        var client = reader.Services.GetRequiredService<ICheckpointClient>();
+        var found = isLatest ? await client.LoadLatestAsync("run") : await client.LoadAsync(key);
+        again.Times.ShouldBeGreaterThan(0);
+        found.ShouldNotBeNull().Id.ShouldBe("b");
+        found.Version.ShouldBe(2);
+        broker.Restore();
+    }
+
+    /// <summary>It is an id like any other.</summary>
+    [Fact]
+    public async Task ListExecutions_CheckpointCalledAsteriskWasDeleted_StillHasTheExecution()
+    {
+        await using var deployment = new Deployment(ArchiveKind.Postgres);
+        await deployment.StartWorkerAsync();
+        var host = await deployment.StartClientAsync(options => options.CacheTtl = TimeSpan.FromMilliseconds(200));
+        var client = host.Services.GetRequiredService<ICheckpointClient>();
+        var kept = (await client.SaveAsync(new Checkpoint { ExecutionId = "run", Id = "kept" }, new SaveOptions { Durability = Durability.Persisted })).Key;
+        await client.DeleteAsync(new CheckpointKey("run", "*"), Durability.Persisted);
+        await UntilExpiredAsync(host, kept);
+        (await client.ListExecutionsAsync()).Items.ShouldBe(["run"]);
+
+        await client.ClearAsync("run", Durability.Persisted);
+        (await client.ListExecutionsAsync()).Items.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task Reads_RedisAwayAndStaleOnesAllowed_AnswerFromTheArchive()
+    {
+        await using var redis = TcpProxy.Start(SharedServers.Redis);
+        await using var deployment = new Deployment(ArchiveKind.Postgres);
+        await deployment.StartWorkerAsync();
+        deployment["ConnectionStrings:Redis"] = redis.ConnectionString;
+        var client = await deployment.CreateClientAsync(options => (options.AllowStaleReads, options.CacheTimeout) = (true, TimeSpan.FromSeconds(1)));
+        var saved = await client.SaveAsync(new Checkpoint { ExecutionId = "run" }, new SaveOptions { Durability = Durability.Persisted });
+        await redis.CutAsync();
+        (await client.LoadAsync(saved.Key)).ShouldNotBeNull();
+        (await client.LoadLatestAsync("run")).ShouldNotBeNull();
+        (await client.ListAsync(new CheckpointQuery { ExecutionId = "run" })).Items.Count.ShouldBe(1);
+        (await client.ListExecutionsAsync()).Items.ShouldBe(["run"]);
+        (await client.ListExecutionsAsync(contains: "u")).Items.ShouldBe(["run"]);
+        await Should.ThrowAsync<CheckpointUnavailableException>(() => client.LoadLatestAsync("unknown"));
+    }
+
+    private static Task UntilExpiredAsync(IHost host, CheckpointKey key) => Deployment.UntilAsync(
+        async () => (await Deployment.CacheOf(host).LoadAsync(key, CancellationToken.None)).Status == CacheReadStatus.Unknown, "the cache has let go of the stream");
+
     private static async Task EmptyAsync(string redis)
     {
         using var connection = await ConnectionMultiplexer.ConnectAsync($"{redis},allowAdmin=true");
         await connection.GetServer(redis).FlushAllDatabasesAsync();
+    }
+
+    /// <summary>Does something before each question to the worker leaves.</summary>
+    private sealed class BeforeAsking(Func<Task> act) : ISendObserver, IPublishObserver
+    {
+        public int Times { get; private set; }
+
+        public Task PreSend<T>(SendContext<T> context)
+            where T : class => ActAsync();
+
+        public Task PrePublish<T>(PublishContext<T> context)
+            where T : class => ActAsync();
+
+        public Task PostSend<T>(SendContext<T> context)
+            where T : class => Task.CompletedTask;
+
+        public Task SendFault<T>(SendContext<T> context, Exception exception)
+            where T : class => Task.CompletedTask;
+
+        public Task PostPublish<T>(PublishContext<T> context)
+            where T : class => Task.CompletedTask;
+
+        public Task PublishFault<T>(PublishContext<T> context, Exception exception)
+            where T : class => Task.CompletedTask;
+
+        private Task ActAsync()
+        {
+            Times++;
+            return act();
+        }
     }
 }

@@ -84,6 +84,28 @@ public sealed class SpoolTests : IDisposable
             "the spool is empty");
     }
 
+    /// <summary>One that does not get through in the time of one message gets more of it.</summary>
+    [Fact]
+    public async Task Drain_SlowConnectionAndALargeState_Ends()
+    {
+        await using var broker = TcpProxy.Start(SharedServers.RabbitMq);
+        await using var deployment = new Deployment(ArchiveKind.Postgres);
+        deployment["Worker:RescueAfter"] = "1.00:00:00"; // The spool has to do it.
+        var worker = await deployment.StartWorkerAsync();
+        deployment["ConnectionStrings:RabbitMq"] = broker.ConnectionString;
+        var client = await StartClientAsync(deployment, isRedisAway: false);
+        await client.Client.SaveAsync(At(0));
+        await broker.CutAsync();
+        (await client.Client.SaveAsync(new Checkpoint { ExecutionId = "slow", State = new byte[4 * 1024 * 1024] })).Spooled.ShouldBeTrue();
+        (await client.Client.SaveAsync(new Checkpoint { ExecutionId = "slow", Id = "last" })).Spooled.ShouldBeTrue();
+        broker.Delay = TimeSpan.FromMilliseconds(20); // Some 1.3 s for the state; BrokerTimeout is 0.5 s.
+        broker.Restore();
+        await Deployment.UntilAsync(
+            async () => (await Deployment.ArchivedAsync(worker, "slow")).Count == 2 && client.Host.Services.GetRequiredService<ICommandSpool>().IsEmpty,
+            "the spool is empty");
+        (await Deployment.ArchivedAsync(worker, "slow"))[0].Id.ShouldBe("last");
+    }
+
     private static Checkpoint At(int step) => new() { ExecutionId = "run", Version = step, State = BitConverter.GetBytes(step) };
 
     private async Task<(Microsoft.Extensions.Hosting.IHost Host, ICheckpointClient Client)> StartClientAsync(

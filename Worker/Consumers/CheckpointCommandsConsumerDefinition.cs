@@ -27,8 +27,9 @@ internal sealed class CheckpointCommandsConsumerDefinition : ConsumerDefinition<
         endpoint.ConcurrentMessageLimit = _options.Prefetch;
         endpoint.ConfigureConsumeTopology = false;
         endpoint.ConfigureReceive(pipe => pipe.UseFilter(LostChannelGuard.Instance));
-        endpoint.ConfigureError(pipe => pipe.UseFilter(new UnreadableMessageFilter(context.GetRequiredService<Archiving.ArchiveWriter>())));
-        endpoint.ConfigureDeadLetter(pipe => pipe.UseFilter(new UnreadableMessageFilter(context.GetRequiredService<Archiving.ArchiveWriter>())));
+        var unreadable = new UnreadableMessageFilter(context.GetRequiredService<Archiving.ArchiveWriter>(), context.GetRequiredService<ConsumptionGate>());
+        endpoint.ConfigureError(pipe => pipe.UseFilter(unreadable));
+        endpoint.ConfigureDeadLetter(pipe => pipe.UseFilter(unreadable));
         if (endpoint is IRabbitMqReceiveEndpointConfigurator rabbit)
         {
             foreach (var (name, value) in RabbitMqTopology.CommandQueueArguments(_names))

@@ -22,6 +22,7 @@ internal sealed class ConsumptionGate(
     private static readonly TimeSpan ProbeInterval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan PatienceAtTheEnd = TimeSpan.FromSeconds(5);
     private volatile IReceiveEndpoint? _endpoint;
+    private volatile bool _isOpen = true;
     private CancellationTokenSource _closing = new();
 
     /// <summary>Cancelled when what has not been committed goes back to the broker.</summary>
@@ -30,8 +31,8 @@ internal sealed class ConsumptionGate(
     /// <summary>The command queue's endpoint, once it is there.</summary>
     public IReceiveEndpoint? Endpoint => _endpoint;
 
-    /// <summary>Whether the worker consumes.</summary>
-    public bool IsOpen { get; private set; } = true;
+    /// <summary>Whether the worker consumes, or should: the archive is back.</summary>
+    public bool IsOpen => _isOpen || state.Outage is null;
 
     public Task Ready(ReceiveEndpointReady ready)
     {
@@ -84,7 +85,7 @@ internal sealed class ConsumptionGate(
 
     private async Task PauseAsync(IReceiveEndpoint endpoint, CancellationToken stoppingToken)
     {
-        IsOpen = false;
+        _isOpen = false;
         Log.Paused(logger, state.Outage?.TotalMilliseconds ?? 0);
         var stopped = keeper.PauseAsync(endpoint, stoppingToken);
 
@@ -98,7 +99,7 @@ internal sealed class ConsumptionGate(
 
         state.Succeeded();
         await keeper.ResumeAsync(endpoint, stoppingToken);
-        IsOpen = true;
+        _isOpen = true;
         Log.Resumed(logger);
     }
 

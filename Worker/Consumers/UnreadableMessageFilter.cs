@@ -9,7 +9,7 @@ namespace AsyncCheckpoints.Worker.Consumers;
 /// The end of messages that no consumer could read: into the dead letters, with the reason and the body as it came.
 /// While the archive is away this waits like everything else.
 /// </summary>
-internal sealed class UnreadableMessageFilter(ArchiveWriter writer) : IFilter<ExceptionReceiveContext>, IFilter<ReceiveContext>
+internal sealed class UnreadableMessageFilter(ArchiveWriter writer, ConsumptionGate gate) : IFilter<ExceptionReceiveContext>, IFilter<ReceiveContext>
 {
     public async Task Send(ExceptionReceiveContext context, IPipe<ExceptionReceiveContext> next)
     {
@@ -37,11 +37,11 @@ internal sealed class UnreadableMessageFilter(ArchiveWriter writer) : IFilter<Ex
     public static string IdOf(Guid? messageId, ReadOnlySpan<byte> body) =>
         messageId is not null ? $"message:{messageId}" : $"sha256:{Convert.ToHexStringLower(SHA256.HashData(body))}";
 
-    private Task WriteAsync(ReceiveContext context, string reason)
+    private async Task WriteAsync(ReceiveContext context, string reason)
     {
         var body = context.Body.GetBytes();
         var letter = new DeadLetter(IdOf(context.GetMessageId(), body), reason, context.ContentType?.MediaType ?? "application/octet-stream", body, null);
-        return writer.WriteAsync(
-            new IncomingCommands(new ArchiveCommand(null, [], []), [letter], [], [], 1, body.Length), context.CancellationToken);
+        using var withdrawn = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, gate.Closing);
+        await writer.WriteAsync(new IncomingCommands(new ArchiveCommand(null, [], []), [letter], [], [], 1, body.Length), withdrawn.Token);
     }
 }
