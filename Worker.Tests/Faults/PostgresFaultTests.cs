@@ -85,7 +85,9 @@ public sealed class PostgresFaultTests(FaultServers servers)
         {
             lab["ConnectionStrings__Postgres"] = new NpgsqlConnectionStringBuilder(lab.Postgres.ConnectionString)
             {
-                MaxPoolSize = 10, Timeout = 3, Options = $"-c default_tablespace={lab.Prefix}",
+                MaxPoolSize = 10,
+                Timeout = 3,
+                Options = $"-c default_tablespace={lab.Prefix}",
             }.ConnectionString;
             var worker = await lab.StartWorkerAsync();
             var client = await lab.StartClientAsync();

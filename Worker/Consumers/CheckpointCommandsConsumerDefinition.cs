@@ -26,6 +26,9 @@ internal sealed class CheckpointCommandsConsumerDefinition : ConsumerDefinition<
         endpoint.PrefetchCount = _options.Prefetch;
         endpoint.ConcurrentMessageLimit = _options.Prefetch;
         endpoint.ConfigureConsumeTopology = false;
+
+        // Nobody listens to them, and they hold the message once more, as JSON.
+        endpoint.PublishFaults = false;
         endpoint.ConfigureReceive(pipe => pipe.UseFilter(LostChannelGuard.Instance));
         var unreadable = new UnreadableMessageFilter(context.GetRequiredService<Archiving.ArchiveWriter>(), context.GetRequiredService<ConsumptionGate>());
         endpoint.ConfigureError(pipe => pipe.UseFilter(unreadable));

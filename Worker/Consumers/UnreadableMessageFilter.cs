@@ -19,6 +19,11 @@ internal sealed class UnreadableMessageFilter(ArchiveWriter writer, ConsumptionG
             throw new OperationCanceledException("The message goes back to the queue.", context.Exception);
         }
 
+        if (IsOutOfMemory(context.Exception))
+        {
+            throw new OperationCanceledException("The worker is short of memory; the message goes back to the queue.", context.Exception);
+        }
+
         await WriteAsync(context, context.Exception.Message);
         await next.Send(context);
     }
@@ -36,6 +41,9 @@ internal sealed class UnreadableMessageFilter(ArchiveWriter writer, ConsumptionG
     /// <param name="body">The message.</param>
     public static string IdOf(Guid? messageId, ReadOnlySpan<byte> body) =>
         messageId is not null ? $"message:{messageId}" : $"sha256:{Convert.ToHexStringLower(SHA256.HashData(body))}";
+
+    private static bool IsOutOfMemory(Exception? exception) =>
+        exception is not null && (exception is OutOfMemoryException || IsOutOfMemory(exception.InnerException));
 
     private async Task WriteAsync(ReceiveContext context, string reason)
     {
