@@ -105,7 +105,10 @@ internal sealed partial class CheckpointReader(
     {
         var query = new CheckpointQuery
         {
-            ExecutionId = executionId, Namespace = ns, Limit = 20, AfterSequence = uncached.DeletionOf(new CheckpointKey(executionId, ""))?.Sequence,
+            ExecutionId = executionId,
+            Namespace = ns,
+            Limit = 20,
+            AfterSequence = uncached.DeletionOf(new CheckpointKey(executionId, ""))?.Sequence,
         };
         while (true)
         {
