@@ -103,7 +103,7 @@ internal sealed class CacheLink(ICheckpointCache cache, SequenceClock clock, Tim
         var isDue = time.GetElapsedTime(syncedAt) > ResyncInterval && Interlocked.CompareExchange(ref _syncedAt, time.GetTimestamp(), syncedAt) == syncedAt;
         if (isInterrupted || isDue)
         {
-            _ = ResynchronizeAsync();
+            _ = LookAgainAsync(isDue);
         }
     }
 
@@ -113,11 +113,15 @@ internal sealed class CacheLink(ICheckpointCache cache, SequenceClock clock, Tim
         Volatile.Write(ref _syncedAt, time.GetTimestamp());
     }
 
-    private async Task ResynchronizeAsync()
+    private async Task LookAgainAsync(bool isDue)
     {
         try
         {
-            await SynchronizeAsync(CancellationToken.None);
+            if (isDue)
+            {
+                await SynchronizeAsync(CancellationToken.None);
+            }
+
             await cache.InitializeAsync(CancellationToken.None);
         }
         catch (CheckpointException)
