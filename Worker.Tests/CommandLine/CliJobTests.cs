@@ -151,6 +151,15 @@ public sealed class CliJobTests(CliJobHost host) : IClassFixture<CliJobHost>
         (await KeysAsync("one")).ShouldBe(["one/c-00"]);
     }
 
+    [Fact]
+    public async Task Backfill_SavedBefore_EndsThere()
+    {
+        await RunAsync(0, "replay", "cache", "--execution", "e-000001");
+        var output = await RunAsync(0, "backfill", "cache", "--execution", "e-000001", "--saved-before", "1970-01-01T00:16:40.000070Z");
+        CliText.Masked(output).ShouldBe("<id>\tbackfill\tcompleted\t20/-\tfindings=0\tarchived=0 refused=0 unchanged=20 unreadable=0\t-\n");
+        await ShouldHaveAskedForAsync(output, """{"source":"cache","savedBefore":"1970-01-01T00:16:40.00007\u002B00:00","execution":"e-000001"}""");
+    }
+
     [Theory]
     [InlineData("events --prefix e- --node node-1 --rate 1000", "33/-", "sent=33")]
     [InlineData("queue:another --execution old-1", "3/3", "sent=3")]

@@ -95,5 +95,5 @@ public sealed class StatsHistoryTests
         pending is { } count ? new PendingStats(count, TimeSpan.Zero) : null,
         new OutboxStats(0, TimeSpan.Zero),
         new QueueCounts(0, null),
-        written is { } rows ? new ArchiveStats(rows, false, 0, 0, rows) : null);
+        written is { } rows ? new ArchiveStats(0, 0, rows) : null);
 }

@@ -112,6 +112,29 @@ public sealed class ExportEndpointTests(ExportHost host) : IClassFixture<ExportH
     }
 
     [Fact]
+    public async Task Export_SavedAgainMeanwhile_HasItOnce()
+    {
+        await using var worker = new JobWorker();
+        await FillLargeAsync(worker);
+        await worker.StartAsync();
+        using var response = await worker.Http.GetAsync("/export", HttpCompletionOption.ResponseHeadersRead);
+        using var reader = new StreamReader(await response.Content.ReadAsStreamAsync());
+        var first = CheckpointLine.Read((await reader.ReadLineAsync())!, 1024 * 1024);
+
+        using var again = await worker.Http.PutAsync($"/executions/{first.ExecutionId}/checkpoints/{first.Id}?durability=persisted", new StringContent("again"));
+        again.EnsureSuccessStatusCode();
+
+        var keys = new List<CheckpointKey> { first.Key };
+        while (await reader.ReadLineAsync() is { } line)
+        {
+            keys.Add(CheckpointLine.Read(line, 1024 * 1024).Key);
+        }
+
+        keys.ShouldBeUnique();
+        keys.Count.ShouldBe(100);
+    }
+
+    [Fact]
     public async Task Export_WorkerStops_IsCutOffAndNotMistakenForTheWhole()
     {
         await using var worker = new JobWorker();

@@ -92,6 +92,26 @@ public sealed class BackfillTests
     }
 
     [Fact]
+    public async Task Backfill_RedisCluster_IsRefused()
+    {
+        using var port = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, 0);
+        port.Start();
+        var bus = ((System.Net.IPEndPoint)port.LocalEndpoint).Port;
+        port.Stop();
+        await using var servers = await ServerSet.StartAsync(
+            ServerKind.Redis, new ServerSettings { RedisArguments = $"--cluster-enabled yes --cluster-port {bus}" });
+        await using var worker = new JobWorker();
+        worker["Jobs__Sources__go__Kind"] = "LangGraphGoRedis";
+        worker["Jobs__Sources__go__ConnectionString"] = servers.Redis;
+        await worker.StartAsync();
+
+        var job = await worker.WaitAsync(await worker.PostAsync("backfill", new { source = "go" }));
+
+        job.GetProperty("state").GetString().ShouldBe("discarded");
+        job.GetProperty("error").GetString()!.ShouldContain("cluster");
+    }
+
+    [Fact]
     public async Task Backfill_Files_EveryMemberThatNamesAnExecution()
     {
         await using var worker = new JobWorker();

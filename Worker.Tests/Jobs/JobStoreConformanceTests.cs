@@ -117,6 +117,23 @@ public abstract class JobStoreConformanceTests : IAsyncLifetime
         (job.State, job.Error, job.FinishedAt).ShouldBe((JobState.Retryable, "it broke", null));
     }
 
+    [Theory]
+    [InlineData("Available", "Cancelled")]
+    [InlineData("Retryable", "Cancelled")]
+    [InlineData("Completed", "Completed")]
+    [InlineData("Discarded", "Discarded")]
+    public async Task EndJobAsync_CancelRequested_IsNotDueAgain(string ended, string expected)
+    {
+        await AddAsync("a");
+        await Sut.ClaimJobAsync("w", Long, default);
+        await Sut.CancelJobAsync("a", default);
+        (await Sut.EndJobAsync("w", "a", Enum.Parse<JobState>(ended), "it broke", Long, default)).ShouldBeTrue();
+        var job = (await Sut.GetJobAsync("a", default))!;
+        (job.State, job.Error).ShouldBe((Enum.Parse<JobState>(expected), "it broke"));
+        job.FinishedAt.ShouldNotBeNull();
+        (await Sut.PurgeJobsAsync(TimeSpan.FromDays(-1), 10, default)).ShouldBe(1);
+    }
+
     [Fact]
     public async Task EndJobAsync_GivenBack_DoesNotCountTheAttempt()
     {
@@ -218,7 +235,7 @@ public abstract class JobStoreConformanceTests : IAsyncLifetime
         (await Sut.CountCheckpointsOfAsync("a-2", default)).ShouldBe(1);
         (await Sut.CountCheckpointsOfAsync("a-", default)).ShouldBe(0);
         (await Sut.CountCheckpointsAsync("", default)).ShouldBe(3);
-        (await Sut.GetStatsAsync(default)).Checkpoints.ShouldBe(3);
+        (await Sut.GetTotalAsync(default)).ShouldBe(new ArchiveTotal(3, false));
         var hash = (await Sut.ListHashesAsync("a-2", new SequenceRange(0, 9), default)).ShouldHaveSingleItem();
         hash.StateSha256.ToArray().ShouldBe(SHA256.HashData([1]));
     }

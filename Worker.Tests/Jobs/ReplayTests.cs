@@ -40,6 +40,36 @@ public sealed class ReplayTests
         ids.Distinct().ShouldBe(expected, ignoreOrder: true); // An event may come twice.
     }
 
+    [Fact]
+    public async Task Replay_ToAQueueAgain_IsNewToItsReader()
+    {
+        await using var worker = await StartAsync();
+        await using var connection = await new ConnectionFactory { Uri = new Uri(SharedServers.RabbitMq) }.CreateConnectionAsync();
+        await using var channel = await connection.CreateChannelAsync();
+        var queue = $"{_prefix}.replayed";
+        await channel.QueueDeclareAsync(queue, durable: false, exclusive: true, autoDelete: true);
+
+        await worker.RunAsync("replay", new { to = $"queue:{queue}" });
+        var first = await ReadAsync();
+        await worker.RunAsync("replay", new { to = $"queue:{queue}" });
+        var second = await ReadAsync();
+
+        first.SelectMany(message => message.Saves).ShouldBe(second.SelectMany(message => message.Saves), ignoreOrder: true);
+        first.Sum(message => message.Saves.Count).ShouldBe(Count);
+        first.Concat(second).Select(message => message.CommandId).ShouldBeUnique();
+
+        async Task<List<CheckpointCommands>> ReadAsync()
+        {
+            var messages = new List<CheckpointCommands>();
+            while (await channel.BasicGetAsync(queue, autoAck: true) is { } message)
+            {
+                messages.Add(CheckpointCommands.Parser.ParseFrom(message.Body.Span));
+            }
+
+            return messages;
+        }
+    }
+
     [Theory]
     [InlineData("queue:nobody-made-this-one")]
     [InlineData("exchange:nobody-made-this-one")]

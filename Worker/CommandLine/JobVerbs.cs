@@ -36,12 +36,14 @@ internal static class JobVerbs
         var source = new Argument<string>("source") { Description = "cache, file, or a name of Jobs:Sources in the worker's configuration." };
         source.CompletionSources.Add("cache", "file");
         var path = new Option<string?>("--path") { Description = "With file: a file in the worker's folder of jobs." };
+        var before = new Option<DateTimeOffset?>("--saved-before") { Description = "Only saved before this moment; not from a file or langgraphgo." };
         var (execution, prefix) = (SharedOptions.Execution(), SharedOptions.Prefix());
-        var command = new Command("backfill", "Bring into the archive what it lacks. Exit code 4 when something could not be read; it is listed.") { source, path, execution, prefix };
+        var command = new Command("backfill", "Bring into the archive what it lacks. Exit code 4 when something could not be read; it is listed.") { source, path, before, execution, prefix };
         return Job(command, "backfill", result => new
         {
             source = result.GetValue(source),
             path = result.GetValue(path),
+            savedBefore = result.GetValue(before),
             execution = result.GetValue(execution),
             executionPrefix = result.GetValue(prefix),
         });

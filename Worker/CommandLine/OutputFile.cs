@@ -3,6 +3,9 @@ namespace AsyncCheckpoints.Worker.CommandLine;
 /// <summary>A file that takes the place of the one before only when all of it is written.</summary>
 internal static class OutputFile
 {
+    // Some devices have a position, as files do.
+    private static readonly string[] SpecialFolders = ["/dev/", "/proc/", "/sys/"];
+
     /// <summary>Writes a file.</summary>
     /// <param name="output">The file; null: the standard output.</param>
     /// <param name="write">Writes its content.</param>
@@ -16,15 +19,44 @@ internal static class OutputFile
         }
 
         var file = output.LinkTarget is null ? output : (FileInfo)output.ResolveLinkTarget(returnFinalTarget: true)!;
-        if (file.Exists ? file.Length == 0 : output.LinkTarget is not null)
+        if (OpenSpecial(output, file) is { } special)
         {
-            // Nothing to lose. Devices and pipes are empty or such links, and nothing may take their place.
-            await using var stream = output.Open(FileMode.Create, FileAccess.Write);
-            await write(stream);
+            await using (special)
+            {
+                await write(special);
+            }
+
             return;
         }
 
         await ReplaceAsync(file, write);
+    }
+
+    /// <summary>
+    /// Devices and pipes are written to: nothing may take their place. A pipe without a name is behind a link that leads
+    /// nowhere, and opens by that link only; the others count as empty.
+    /// </summary>
+    private static FileStream? OpenSpecial(FileInfo output, FileInfo file)
+    {
+        if (!file.Exists)
+        {
+            return output.LinkTarget is null ? null : output.Open(FileMode.Create, FileAccess.Write);
+        }
+
+        if (file.Length > 0)
+        {
+            return null;
+        }
+
+        // Opened once: the reader of a pipe takes its closing for the end.
+        var stream = file.Open(FileMode.Open, FileAccess.Write, FileShare.ReadWrite);
+        if (!stream.CanSeek || SpecialFolders.Any(folder => file.FullName.StartsWith(folder, StringComparison.Ordinal)))
+        {
+            return stream;
+        }
+
+        stream.Dispose();
+        return null;
     }
 
     private static async Task ReplaceAsync(FileInfo file, Func<Stream, Task> write)

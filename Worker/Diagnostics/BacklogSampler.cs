@@ -118,9 +118,12 @@ internal sealed class BacklogSampler(
             return null;
         }
 
+        // The query ends too: where each takes longer than the interval, they would become ever more.
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        timeout.CancelAfter(Interval);
         try
         {
-            return await sample(cancellationToken).WaitAsync(Interval, cancellationToken);
+            return await sample(timeout.Token).WaitAsync(timeout.Token);
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested && TransientErrors.IsTransient(e))
         {

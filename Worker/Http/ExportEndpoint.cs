@@ -1,5 +1,7 @@
 using System.Buffers;
 using System.IO.Compression;
+using AsyncCheckpoints.Contracts;
+using AsyncCheckpoints.Saving;
 using AsyncCheckpoints.Worker.Jobs.Export;
 using AsyncCheckpoints.Worker.Jobs.Sources;
 using AsyncCheckpoints.Worker.Storage;
@@ -8,8 +10,8 @@ namespace AsyncCheckpoints.Worker.Http;
 
 /// <summary>
 /// Streams checkpoints of the archive as JSON Lines, as a job of kind export writes them: execution by execution, each
-/// oldest first. It reads on only as fast as the client does. What ends early ends without the last chunk of HTTP, so that
-/// no client takes a part for the whole.
+/// oldest first, without what is saved after the request. It reads on only as fast as the client does. What ends early ends
+/// without the last chunk of HTTP, so that no client takes a part for the whole.
 /// </summary>
 internal static class ExportEndpoint
 {
@@ -31,6 +33,10 @@ internal static class ExportEndpoint
         };
         arguments.Validate();
         var services = context.RequestServices;
+
+        // What is saved meanwhile would move to the end of its stream, and be read twice. Above every sequence seen here.
+        var start = CheckpointCodec.FromMicroseconds(services.GetRequiredService<SequenceClock>().Next());
+        arguments = arguments with { SavedBefore = arguments.SavedBefore < start ? arguments.SavedBefore : start };
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(
             context.RequestAborted, services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping);
         try

@@ -16,7 +16,9 @@ internal static class StatsEndpoints
     public static async Task StatsAsync(HttpContext context)
     {
         _ = new ApiQuery(context);
-        var archive = await JobEndpoints.StoreOf(context).GetStatsAsync(context.RequestAborted);
+        var store = JobEndpoints.StoreOf(context);
+        var archive = await store.GetStatsAsync(context.RequestAborted);
+        var total = await store.GetTotalAsync(context.RequestAborted);
         var outbox = await context.RequestServices.GetRequiredService<ICheckpointArchive>().GetOutboxStatsAsync(context.RequestAborted);
         var pending = await PendingAsync(context);
         var sample = context.RequestServices.GetRequiredService<StatsHistory>().Latest;
@@ -26,8 +28,8 @@ internal static class StatsEndpoints
             outbox.Pending,
             outbox.OldestAge.TotalSeconds,
             archive.DeadLetters,
-            archive.Checkpoints,
-            archive.IsEstimate,
+            total.Checkpoints,
+            total.IsEstimate,
             archive.OpenJobs,
             sample?.QueueDepth,
             sample?.DeadCommands,

@@ -24,7 +24,10 @@ internal interface IJobStore
     /// <summary>Extends the lease alone.</summary>
     Task<JobHold> ExtendJobAsync(string owner, string jobId, TimeSpan lease, CancellationToken cancellationToken);
 
-    /// <summary>Ends an attempt. Retryable: due again after the delay. Available: given back, the attempt does not count.</summary>
+    /// <summary>
+    /// Ends an attempt. Retryable: due again after the delay. Available: given back, the attempt does not count. A job that
+    /// is to be cancelled is due no more: it is cancelled then.
+    /// </summary>
     Task<bool> EndJobAsync(string owner, string jobId, JobState state, string? error, TimeSpan delay, CancellationToken cancellationToken);
 
     /// <summary>Cancels a job that waits; asks the worker of one that runs to stop. Null when there is none or it has ended.</summary>
@@ -42,11 +45,11 @@ internal interface IJobStore
     /// <summary>Removes jobs that ended longer ago than this, with their findings.</summary>
     Task<int> PurgeJobsAsync(TimeSpan age, int batchSize, CancellationToken cancellationToken);
 
-    /// <summary>How many checkpoints an execution has.</summary>
-    Task<long> CountCheckpointsOfAsync(string executionId, CancellationToken cancellationToken);
+    /// <summary>How many checkpoints an execution has; null where counting takes too long.</summary>
+    Task<long?> CountCheckpointsOfAsync(string executionId, CancellationToken cancellationToken);
 
-    /// <summary>How many checkpoints the executions of a prefix have; an estimate where counting takes long.</summary>
-    Task<long> CountCheckpointsAsync(string prefix, CancellationToken cancellationToken);
+    /// <summary>How many checkpoints the executions of a prefix have; an estimate of very many, null where counting takes too long.</summary>
+    Task<long?> CountCheckpointsAsync(string prefix, CancellationToken cancellationToken);
 
     /// <summary>The SHA-256 that was stored with each checkpoint of a range of sequences.</summary>
     Task<IReadOnlyList<StoredHash>> ListHashesAsync(string executionId, SequenceRange range, CancellationToken cancellationToken);
@@ -71,8 +74,11 @@ internal interface IJobStore
     /// <returns>False: a reader was in the way, and the log still holds it.</returns>
     Task<bool> FlushDeletedAsync(CancellationToken cancellationToken);
 
-    /// <summary>Figures of the archive.</summary>
+    /// <summary>Figures of the archive that are quick to get.</summary>
     Task<ArchiveStats> GetStatsAsync(CancellationToken cancellationToken);
+
+    /// <summary>How many checkpoints there are, as of a little while ago where counting them takes time.</summary>
+    Task<ArchiveTotal> GetTotalAsync(CancellationToken cancellationToken);
 
     /// <summary>Adds to the audit trail.</summary>
     Task AddAuditAsync(AuditEntry entry, CancellationToken cancellationToken);

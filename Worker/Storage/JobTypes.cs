@@ -121,16 +121,19 @@ internal sealed record StoredFinding(long Position, JobFinding Finding);
 /// <param name="StateSha256">SHA-256 of the state when it was archived.</param>
 internal sealed record StoredHash(string Namespace, string Id, long Sequence, ReadOnlyMemory<byte> StateSha256);
 
-/// <summary>Figures of the archive.</summary>
-/// <param name="Checkpoints">How many checkpoints there are.</param>
+/// <summary>How many checkpoints the archive has.</summary>
+/// <param name="Checkpoints">How many.</param>
 /// <param name="IsEstimate">Whether that is an estimate.</param>
+internal readonly record struct ArchiveTotal(long Checkpoints, bool IsEstimate);
+
+/// <summary>Figures of the archive.</summary>
 /// <param name="DeadLetters">How many dead letters there are.</param>
 /// <param name="OpenJobs">Jobs that have not ended.</param>
 /// <param name="Written">
 /// Checkpoints inserted and replaced since some moment, by all workers: its rise is the rate. It may be a few seconds old,
 /// and starts again with the server (PostgreSQL) or the worker (SQLite).
 /// </param>
-internal readonly record struct ArchiveStats(long Checkpoints, bool IsEstimate, long DeadLetters, long OpenJobs, long Written);
+internal readonly record struct ArchiveStats(long DeadLetters, long OpenJobs, long Written);
 
 /// <summary>Who did what.</summary>
 /// <param name="Actor">Who.</param>

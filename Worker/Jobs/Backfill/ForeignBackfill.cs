@@ -10,7 +10,7 @@ namespace AsyncCheckpoints.Worker.Jobs.Backfill;
 
 /// <summary>
 /// Back-fill from langgraphgo. Its checkpoints go to the namespace "" of their execution, before everything that is live
-/// there; a report says what could not be read.
+/// there, and behind what an earlier back-fill brought; a report says what could not be read.
 /// </summary>
 internal sealed class ForeignBackfill(SourceFactory sources, ICheckpointArchive archive, CacheLink cache, ArchiveImport import)
 {
@@ -28,20 +28,21 @@ internal sealed class ForeignBackfill(SourceFactory sources, ICheckpointArchive 
         var batch = new Batch();
         await foreach (var execution in ExecutionsAsync(store, arguments, from, cancellationToken))
         {
-            var start = execution == from?.Execution ? from.Next ?? 0 : 0;
+            var passed = execution == from?.Execution ? from.Passed : null;
             var index = await store.IndexAsync(execution, cancellationToken);
-            if (start == 0)
+            if (passed is null)
             {
                 batch.Unreadable(index.Problems);
             }
 
             var plan = await PlanAsync(execution, index.Entries, context.CreatedAt, cancellationToken);
+            var start = passed is null ? 0 : ForeignPosition.CountUpTo(passed, plan);
             while (start < plan.Count)
             {
                 var part = plan.Skip(start).Take(Math.Clamp(context.BatchSize - batch.Items.Count, 1, LoadSize)).ToList();
                 await LoadAsync(store, execution, part, batch, cancellationToken);
                 start += part.Count;
-                batch.Cursor = new ForeignCursor(execution, start < plan.Count ? start : null);
+                batch.Cursor = new ForeignCursor(execution, start < plan.Count ? ForeignPosition.Of(part[^1].Entry) : null);
                 if (batch.Done >= context.BatchSize || batch.Bytes >= MaxBytes)
                 {
                     yield return await WriteAsync(batch, total, cancellationToken);
@@ -65,7 +66,7 @@ internal sealed class ForeignBackfill(SourceFactory sources, ICheckpointArchive 
     {
         if (arguments.Execution is { } one)
         {
-            if (from is null or { Next: not null })
+            if (from is null or { Passed: not null })
             {
                 yield return one;
             }
@@ -73,7 +74,7 @@ internal sealed class ForeignBackfill(SourceFactory sources, ICheckpointArchive 
             yield break;
         }
 
-        if (from is { Next: not null })
+        if (from is { Passed: not null })
         {
             yield return from.Execution;
         }
@@ -92,19 +93,20 @@ internal sealed class ForeignBackfill(SourceFactory sources, ICheckpointArchive 
     }
 
     /// <summary>
-    /// Below the lowest sequence of whatever else the stream holds, here or in the cache, and below the job's own time:
-    /// a checkpoint saved from now on is newer.
+    /// Below what is live in the stream, here or in the cache, and below the job's own time: a checkpoint saved from now on
+    /// is newer. Live is what lies above all that a back-fill brought; what an earlier one brought keeps its place, also
+    /// where the source has lost it since.
     /// </summary>
     private async Task<IReadOnlyList<(ForeignEntry Entry, long Sequence)>> PlanAsync(
         string execution, IReadOnlyList<ForeignEntry> entries, DateTimeOffset createdAt, CancellationToken cancellationToken)
     {
         if (entries.Count == 0 || execution.Length is 0 or > CheckpointLimits.MaxIdLength || execution.Any(char.IsControl))
         {
-            return [.. entries.Select(entry => (entry, 0L))]; // Not one of them will pass.
+            return ForeignSequences.Assign(entries, long.MaxValue, new Dictionary<string, long>()); // Not one of them will pass.
         }
 
-        var ids = entries.Select(entry => entry.Id).ToHashSet(StringComparer.Ordinal);
-        var below = CheckpointCodec.ToMicroseconds(createdAt);
+        var times = entries.ToLookup(entry => entry.Id, entry => CheckpointCodec.ToMicroseconds(entry.Timestamp), StringComparer.Ordinal);
+        var (brought, others, newestBrought) = (new Dictionary<string, long>(StringComparer.Ordinal), new List<long>(), 0L);
         ICheckpointSource[] stores = [new ArchiveSource(archive, isOwned: false), new CacheSource(cache, import.MaxStateBytes)];
         foreach (var store in stores)
         {
@@ -114,10 +116,17 @@ internal sealed class ForeignBackfill(SourceFactory sources, ICheckpointArchive 
             do
             {
                 page = await store.FindAsync(query, after, long.MaxValue, cancellationToken);
-                if (page.Items.FirstOrDefault(item => !ids.Contains(item.Id)) is { } live)
+                foreach (var item in page.Items)
                 {
-                    below = Math.Min(below, live.Sequence);
-                    break;
+                    if (IsBrought(item, times[item.Id]))
+                    {
+                        newestBrought = Math.Max(newestBrought, item.Sequence);
+                        brought[item.Id] = item.Sequence;
+                    }
+                    else if (!times.Contains(item.Id))
+                    {
+                        others.Add(item.Sequence);
+                    }
                 }
 
                 after = page.Last;
@@ -125,7 +134,16 @@ internal sealed class ForeignBackfill(SourceFactory sources, ICheckpointArchive 
             while (page.HasMore);
         }
 
-        return ForeignSequences.Assign(entries, below);
+        var below = others.Where(sequence => sequence > newestBrought).Append(CheckpointCodec.ToMicroseconds(createdAt)).Min();
+        return ForeignSequences.Assign(entries, below, brought);
+    }
+
+    // Its time in the source became its time of creation and, where there was room, its sequence. The sequence of a save
+    // comes from another clock, so of what the source has lost only a few saves look the same.
+    private static bool IsBrought(Checkpoint item, IEnumerable<long> timesInSource)
+    {
+        var createdAt = CheckpointCodec.ToMicroseconds(item.CreatedAt);
+        return item.ParentId is null && item.ContentType == ContentType && (createdAt == item.Sequence || timesInSource.Contains(createdAt));
     }
 
     private async Task LoadAsync(
@@ -194,8 +212,8 @@ internal sealed class ForeignBackfill(SourceFactory sources, ICheckpointArchive 
         };
     }
 
-    /// <summary>Where it stands: the next entry of an execution, or behind all of it.</summary>
-    private sealed record ForeignCursor(string Execution, int? Next)
+    /// <summary>Where it stands: behind an entry of an execution, or behind all of it.</summary>
+    private sealed record ForeignCursor(string Execution, ForeignPosition? Passed)
     {
         // Above every execution in byte order: no text has it.
         public const string End = "\uFFFF";

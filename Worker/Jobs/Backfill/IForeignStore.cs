@@ -17,7 +17,7 @@ internal interface IForeignStore : IAsyncDisposable
     /// <summary>Checkpoints with their states; one that has gone in between is left out.</summary>
     Task<IReadOnlyList<ForeignCheckpoint>> LoadAsync(string execution, IReadOnlyList<ForeignEntry> entries, CancellationToken cancellationToken);
 
-    /// <summary>How many checkpoints there are.</summary>
+    /// <summary>How many checkpoints there are; null where counting takes too long.</summary>
     Task<long?> CountAsync(string prefix, CancellationToken cancellationToken);
 }
 

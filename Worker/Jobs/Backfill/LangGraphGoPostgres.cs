@@ -11,6 +11,7 @@ namespace AsyncCheckpoints.Worker.Jobs.Backfill;
 /// </summary>
 internal sealed class LangGraphGoPostgres : IForeignStore
 {
+    private const int CountTimeoutSeconds = 10;
     private readonly NpgsqlDataSource _source;
     private readonly string _table;
 
@@ -104,7 +105,15 @@ internal sealed class LangGraphGoPostgres : IForeignStore
     {
         await using var command = _source.CreateCommand($"/* langgraphgo.count */ SELECT count(*) FROM {_table} AS t WHERE starts_with(t.execution_id::text, $1)");
         command.Parameters.Add(new() { Value = prefix });
-        return (long?)await command.ExecuteScalarAsync(cancellationToken);
+        command.CommandTimeout = CountTimeoutSeconds;
+        try
+        {
+            return (long?)await command.ExecuteScalarAsync(cancellationToken);
+        }
+        catch (NpgsqlException e) when (e.InnerException is TimeoutException)
+        {
+            return null; // Only to be shown.
+        }
     }
 
     public ValueTask DisposeAsync() => _source.DisposeAsync();

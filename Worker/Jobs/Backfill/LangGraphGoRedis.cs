@@ -6,7 +6,8 @@ namespace AsyncCheckpoints.Worker.Jobs.Backfill;
 /// <summary>
 /// langgraphgo's keys in Redis: <c>{prefix}checkpoint:{id}</c>, a JSON text, and
 /// <c>{prefix}execution:{id}:checkpoints</c>, a set of ids, or a sorted set of them by version in newer releases. What
-/// no index lists is found by its metadata.
+/// no index lists is found by its metadata. One server: langgraphgo writes to no cluster, and of one SCAN would show a
+/// single node.
 /// </summary>
 internal sealed class LangGraphGoRedis : IndexedForeignStore
 {
@@ -30,6 +31,11 @@ internal sealed class LangGraphGoRedis : IndexedForeignStore
         var store = new LangGraphGoRedis(new RedisConnection(connectionString, timeout), prefix);
         try
         {
+            if (await store._redis.CallAsync(IsClusterAsync, cancellationToken))
+            {
+                throw new JobFailedException("The source is a Redis cluster, which a back-fill from langgraphgo cannot read: copy its keys to a single server.");
+            }
+
             await store.ReadAllAsync($"{prefix}execution:", cancellationToken);
             return store;
         }
@@ -49,7 +55,7 @@ internal sealed class LangGraphGoRedis : IndexedForeignStore
     protected override async Task<IReadOnlyList<(string Locator, byte[]? Json)>> ReadAsync(
         IReadOnlyList<string> locators, CancellationToken cancellationToken)
     {
-        // One by one on a multiplexed connection: as fast as MGET, and in a cluster too.
+        // One by one on a multiplexed connection: as fast as MGET.
         var read = new List<(string, byte[]?)>(locators.Count);
         foreach (var chunk in locators.Chunk(ChunkSize))
         {
@@ -58,6 +64,13 @@ internal sealed class LangGraphGoRedis : IndexedForeignStore
         }
 
         return read;
+    }
+
+    // Known once it has answered.
+    private static async Task<bool> IsClusterAsync(IDatabase db)
+    {
+        await db.PingAsync();
+        return db.Multiplexer.GetEndPoints().Any(endPoint => db.Multiplexer.GetServer(endPoint).ServerType == ServerType.Cluster);
     }
 
     private async Task<byte[]?> ReadAsync(string id, CancellationToken cancellationToken)

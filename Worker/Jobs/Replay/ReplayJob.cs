@@ -14,8 +14,8 @@ namespace AsyncCheckpoints.Worker.Jobs.Replay;
 
 /// <summary>
 /// Re-sends archived checkpoints. To the cache: idempotent by sequence. As events: with the ids that they had. To a queue
-/// or exchange: as commands whose id derives from their content, so a worker at the other end that sees one twice
-/// ignores the second, and the sequences do so too.
+/// or exchange: as commands whose id derives from the job and their content, so a worker at the other end that sees one
+/// twice ignores the second, and the sequences do so too; what another job sends again it looks at again.
 /// </summary>
 internal sealed class ReplayJob(ICheckpointArchive archive, ICheckpointBus bus, CacheWarming warming, ReplaySender sender) : IJobKind
 {
@@ -67,14 +67,14 @@ internal sealed class ReplayJob(ICheckpointArchive archive, ICheckpointBus bus, 
             // Sent together: one wait for the broker's confirms, not one for each.
             await Task.WhenAll(batch.Items.Chunk(MaxMessageItems).Select(part => channel is null
                 ? bus.Publish(EventPublisher.EventsOf([.. part.Select(CommitPlan.ChangeOf)]), cancellationToken).WaitAsync(PublishTimeout, cancellationToken)
-                : channel.SendAsync(CommandsOf(part), cancellationToken)));
+                : channel.SendAsync(CommandsOf(context.JobId, part), cancellationToken)));
             yield return new JobStep(JobJson.Write(batch.Cursor), batch.Items.Count) { Total = total, Counts = [("sent", batch.Items.Count)], Findings = batch.Problems };
         }
     }
 
-    private static CheckpointCommands CommandsOf(Checkpoint[] checkpoints)
+    private static CheckpointCommands CommandsOf(string jobId, Checkpoint[] checkpoints)
     {
-        var content = new StringBuilder();
+        var content = new StringBuilder(jobId).Append('\n');
         var message = new CheckpointCommands { SchemaVersion = WireFormat.SchemaVersion };
         foreach (var checkpoint in checkpoints)
         {

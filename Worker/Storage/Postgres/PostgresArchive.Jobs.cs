@@ -10,6 +10,10 @@ internal sealed partial class PostgresArchive
 
     private static readonly JobRows Rows = new(static (reader, column) => reader.GetFieldValue<DateTimeOffset>(column));
 
+    /// <summary>How long counting may take.</summary>
+    /// <value>The default value is 10 seconds.</value>
+    internal TimeSpan CountTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
     /// <inheritdoc />
     public async Task<bool> AddJobAsync(NewJob job, CancellationToken cancellationToken) => await ExecuteAsync(
         _sql.JobAdd,
@@ -83,14 +87,14 @@ internal sealed partial class PostgresArchive
         PurgeAsync(_sql.JobPurge, Age(age), batchSize, cancellationToken);
 
     /// <inheritdoc />
-    public Task<long> CountCheckpointsOfAsync(string executionId, CancellationToken cancellationToken) =>
-        NumberAsync(_sql.CheckpointCountOf, cancellationToken, Text(executionId));
+    public Task<long?> CountCheckpointsOfAsync(string executionId, CancellationToken cancellationToken) =>
+        CountAsync(_sql.CheckpointCountOf, executionId, cancellationToken);
 
     /// <inheritdoc />
-    public async Task<long> CountCheckpointsAsync(string prefix, CancellationToken cancellationToken) =>
+    public async Task<long?> CountCheckpointsAsync(string prefix, CancellationToken cancellationToken) =>
         prefix.Length == 0 && await NumberAsync(_sql.CheckpointEstimate, cancellationToken) is > CountedRows and var estimate
             ? estimate
-            : await NumberAsync(_sql.CheckpointCount, cancellationToken, Text(prefix));
+            : await CountAsync(_sql.CheckpointCount, prefix, cancellationToken);
 
     /// <inheritdoc />
     public Task<IReadOnlyList<StoredHash>> ListHashesAsync(string executionId, SequenceRange range, CancellationToken cancellationToken) => QueryAsync(
@@ -117,14 +121,11 @@ internal sealed partial class PostgresArchive
     public Task<bool> FlushDeletedAsync(CancellationToken cancellationToken) => Task.FromResult(true);
 
     /// <inheritdoc />
-    public async Task<ArchiveStats> GetStatsAsync(CancellationToken cancellationToken)
-    {
-        var estimate = await NumberAsync(_sql.CheckpointEstimate, cancellationToken);
-        var count = estimate > CountedRows ? estimate : await NumberAsync(_sql.CheckpointCount, cancellationToken, Text(""));
-        var (letters, jobs, written) = (await QueryAsync(
-            _sql.Stats, static reader => (reader.GetInt64(0), reader.GetInt64(1), reader.GetInt64(2)), cancellationToken))[0];
-        return new ArchiveStats(count, estimate > CountedRows, letters, jobs, written);
-    }
+    public async Task<ArchiveStats> GetStatsAsync(CancellationToken cancellationToken) => (await QueryAsync(
+        _sql.Stats, static reader => new ArchiveStats(reader.GetInt64(0), reader.GetInt64(1), reader.GetInt64(2)), cancellationToken))[0];
+
+    /// <inheritdoc />
+    public Task<ArchiveTotal> GetTotalAsync(CancellationToken cancellationToken) => _total.GetAsync(cancellationToken);
 
     /// <inheritdoc />
     public Task AddAuditAsync(AuditEntry entry, CancellationToken cancellationToken) => ExecuteAsync(
@@ -155,6 +156,30 @@ internal sealed partial class PostgresArchive
         await using var command = _source.CreateCommand(sql);
         command.Parameters.AddRange(parameters);
         return await command.ExecuteNonQueryAsync(cancellationToken);
+    }
+
+    private async Task<ArchiveTotal> CountAllAsync()
+    {
+        var estimate = await NumberAsync(_sql.CheckpointEstimate, CancellationToken.None);
+        return estimate <= CountedRows && await CountAsync(_sql.CheckpointCount, "", CancellationToken.None) is { } count
+            ? new ArchiveTotal(count, false)
+            : new ArchiveTotal(Math.Max(estimate, 0), true);
+    }
+
+    // Only to be shown: it must not keep anybody from the work itself.
+    private async Task<long?> CountAsync(string sql, string executions, CancellationToken cancellationToken)
+    {
+        await using var command = _source.CreateCommand(sql);
+        command.CommandTimeout = (int)CountTimeout.TotalSeconds;
+        command.Parameters.Add(Text(executions));
+        try
+        {
+            return (long?)await command.ExecuteScalarAsync(cancellationToken);
+        }
+        catch (NpgsqlException e) when (e.InnerException is TimeoutException)
+        {
+            return null;
+        }
     }
 
     private async Task<long> NumberAsync(string sql, CancellationToken cancellationToken, params NpgsqlParameter[] parameters) =>

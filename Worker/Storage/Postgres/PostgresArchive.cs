@@ -17,6 +17,7 @@ internal sealed partial class PostgresArchive : ICheckpointArchive, IJobStore, I
     private readonly PostgresSql _sql;
     private readonly PostgresMigrator _migrator;
     private readonly long _lockBase;
+    private readonly CountedTotal _total;
 
     /// <summary>Creates the archive; connects when it is first used.</summary>
     /// <param name="options">Where the database is.</param>
@@ -45,6 +46,7 @@ internal sealed partial class PostgresArchive : ICheckpointArchive, IJobStore, I
         var tables = $"\"{options.Schema}\".{options.TablePrefix}";
         _sql = new PostgresSql(tables);
         _lockBase = LockBase(options);
+        _total = new CountedTotal(CountAllAsync, TimeProvider.System);
         _migrator = new PostgresMigrator(_source, options, _sql, tables, _lockBase + Buckets);
     }
 

@@ -65,9 +65,10 @@ internal sealed partial class PostgresSql
     public string JobEnd { get; } = $"""
         /* job.end */
         UPDATE {tables}jobs AS j
-        SET state = $3, error = $4, lease_owner = NULL, leased_until = NULL, scheduled_at = now() + $5, updated_at = now(),
+        SET state = CASE WHEN j.cancel_requested AND $3 IN ('available', 'retryable') THEN 'cancelled' ELSE $3 END,
+            error = $4, lease_owner = NULL, leased_until = NULL, scheduled_at = now() + $5, updated_at = now(),
             attempts = CASE WHEN $3 = 'available' THEN greatest(j.attempts - 1, 0) ELSE j.attempts END,
-            finished_at = CASE WHEN $3 IN ('completed', 'cancelled', 'discarded') THEN now() END
+            finished_at = CASE WHEN j.cancel_requested OR $3 IN ('completed', 'cancelled', 'discarded') THEN now() END
         WHERE j.job_id = $2 AND j.lease_owner = $1 AND j.state = 'running'
         """;
 

@@ -112,11 +112,11 @@ internal sealed partial class SqliteArchive
     }
 
     /// <inheritdoc />
-    public Task<long> CountCheckpointsOfAsync(string executionId, CancellationToken cancellationToken) =>
-        NumberAsync(_sql.CheckpointCountOf, cancellationToken, executionId);
+    public async Task<long?> CountCheckpointsOfAsync(string executionId, CancellationToken cancellationToken) =>
+        await NumberAsync(_sql.CheckpointCountOf, cancellationToken, executionId);
 
     /// <inheritdoc />
-    public async Task<long> CountCheckpointsAsync(string prefix, CancellationToken cancellationToken) =>
+    public async Task<long?> CountCheckpointsAsync(string prefix, CancellationToken cancellationToken) =>
         prefix.Length == 0 && await NumberAsync(_sql.CheckpointEstimate, cancellationToken) is > CountedRows and var estimate
             ? estimate
             : await NumberAsync(_sql.CheckpointCount, cancellationToken, prefix);
@@ -148,11 +148,12 @@ internal sealed partial class SqliteArchive
     /// <inheritdoc />
     public async Task<ArchiveStats> GetStatsAsync(CancellationToken cancellationToken)
     {
-        var estimate = await NumberAsync(_sql.CheckpointEstimate, cancellationToken);
-        var count = estimate > CountedRows ? estimate : await NumberAsync(_sql.CheckpointCount, cancellationToken, "");
         var (letters, jobs) = (await FindAsync(_sql.Stats, static reader => (reader.GetInt64(0), reader.GetInt64(1)), cancellationToken))[0];
-        return new ArchiveStats(count, estimate > CountedRows, letters, jobs, Interlocked.Read(ref _written));
+        return new ArchiveStats(letters, jobs, Interlocked.Read(ref _written));
     }
+
+    /// <inheritdoc />
+    public Task<ArchiveTotal> GetTotalAsync(CancellationToken cancellationToken) => _total.GetAsync(cancellationToken);
 
     /// <inheritdoc />
     public Task AddAuditAsync(AuditEntry entry, CancellationToken cancellationToken) => _connections.WriteAsync(
@@ -193,6 +194,14 @@ internal sealed partial class SqliteArchive
     {
         using var statement = new SqliteStatement(connection, sql);
         return Query(statement, null, read, values);
+    }
+
+    private async Task<ArchiveTotal> CountAllAsync()
+    {
+        var estimate = await NumberAsync(_sql.CheckpointEstimate, CancellationToken.None);
+        return estimate > CountedRows
+            ? new ArchiveTotal(estimate, true)
+            : new ArchiveTotal(await NumberAsync(_sql.CheckpointCount, CancellationToken.None, ""), false);
     }
 
     private async Task<long> NumberAsync(string sql, CancellationToken cancellationToken, params object?[] values) =>

@@ -10,6 +10,7 @@ internal sealed partial class SqliteArchive : ICheckpointArchive, IJobStore, IAs
     private readonly SqliteConnections _connections;
     private readonly SqliteSql _sql;
     private readonly TimeProvider _time;
+    private readonly CountedTotal _total;
     private long _written;
 
     /// <summary>Creates the archive; opens the file when it is first used.</summary>
@@ -29,6 +30,7 @@ internal sealed partial class SqliteArchive : ICheckpointArchive, IJobStore, IAs
         _connections = new SqliteConnections(options);
         _sql = new SqliteSql(options.TablePrefix);
         _time = time;
+        _total = new CountedTotal(CountAllAsync, time);
     }
 
     /// <inheritdoc />

@@ -70,9 +70,10 @@ internal sealed partial class SqliteSql
     public string JobEnd { get; } = $"""
         /* job.end */
         UPDATE {tables}jobs
-        SET state = ?3, error = ?4, lease_owner = NULL, leased_until = NULL, scheduled_at = ?5, updated_at = ?6,
+        SET state = CASE WHEN cancel_requested AND ?3 IN ('available', 'retryable') THEN 'cancelled' ELSE ?3 END,
+            error = ?4, lease_owner = NULL, leased_until = NULL, scheduled_at = ?5, updated_at = ?6,
             attempts = CASE WHEN ?3 = 'available' THEN max(attempts - 1, 0) ELSE attempts END,
-            finished_at = CASE WHEN ?3 IN ('completed', 'cancelled', 'discarded') THEN ?6 END
+            finished_at = CASE WHEN cancel_requested OR ?3 IN ('completed', 'cancelled', 'discarded') THEN ?6 END
         WHERE job_id = ?2 AND lease_owner = ?1 AND state = 'running'
         """;
 
