@@ -1,8 +1,10 @@
+using AsyncCheckpoints.Messaging;
 using AsyncCheckpoints.Worker.CommandLine;
 using AsyncCheckpoints.Worker.Consumers;
 using AsyncCheckpoints.Worker.Hosting;
 using AsyncCheckpoints.Worker.Http;
 
+HeartbeatRace.Survive();
 return await CheckpointsCommand.RunAsync(args, async settings =>
 {
     var builder = WorkerSettings.CreateBuilder(settings);
