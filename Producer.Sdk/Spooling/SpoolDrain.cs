@@ -17,14 +17,11 @@ internal sealed class SpoolDrain(
 {
     private const int MaxAtATime = 64;
 
-    // The largest state that options allow gets through in that time at some 2 Mbit/s.
-    private static readonly TimeSpan MaxTimeout = TimeSpan.FromMinutes(5);
+    // What a connection takes at least: 2 Mbit/s. A message by itself gets the time that it needs at that speed.
+    private const double SlowestBytesPerSecond = 256 * 1024;
 
     // After a failure one, then twice as many each time: on a slow connection more would only wait behind each other.
     private int _atATime = MaxAtATime;
-
-    // One that is larger than the connection takes in this time gets twice as much with each failure.
-    private TimeSpan _timeout = options.Value.BrokerTimeout;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -39,11 +36,6 @@ internal sealed class SpoolDrain(
             }
             catch (CheckpointException) when (!stoppingToken.IsCancellationRequested)
             {
-                if (_atATime == 1 && _timeout < MaxTimeout)
-                {
-                    _timeout = TimeSpan.FromTicks(Math.Min(MaxTimeout.Ticks, 2 * _timeout.Ticks));
-                }
-
                 _atATime = 1;
                 await Task.Delay(Backoff.OfCalls.After(failures++), time, stoppingToken);
             }
@@ -57,7 +49,8 @@ internal sealed class SpoolDrain(
         {
             // They leave in this order, and their confirms come together.
             using var timeout = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
-            timeout.CancelAfter(_timeout);
+            timeout.CancelAfter(options.Value.BrokerTimeout
+                + (next is [var alone] ? TimeSpan.FromSeconds(alone.Message.CalculateSize() / SlowestBytesPerSecond) : TimeSpan.Zero));
             var sends = next.Select(spooled => transport.SendAsync(spooled.Message, null, timeout.Token)).ToList();
             try
             {
@@ -75,7 +68,6 @@ internal sealed class SpoolDrain(
             }
 
             _atATime = Math.Min(MaxAtATime, 2 * _atATime);
-            _timeout = options.Value.BrokerTimeout;
         }
 
         if (count > 0)

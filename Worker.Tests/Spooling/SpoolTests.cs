@@ -84,7 +84,7 @@ public sealed class SpoolTests : IDisposable
             "the spool is empty");
     }
 
-    /// <summary>One that does not get through in the time of one message gets more of it.</summary>
+    /// <summary>One that does not get through in BrokerTimeout gets the time that its size needs.</summary>
     [Fact]
     public async Task Drain_SlowConnectionAndALargeState_Ends()
     {
