@@ -6,9 +6,11 @@ using Xunit;
 
 namespace AsyncCheckpoints.Tests.Faults;
 
-/// <summary>Outages under load at their full length; the length is what is tested, not a wait for something.</summary>
-[Collection(FaultTestGroup.Name)]
-public sealed class OutageTests(FaultServers servers)
+/// <summary>
+/// Outages under load at their full length; the length is what is tested, not a wait for something. On servers of their own,
+/// beside the other fault tests.
+/// </summary>
+public sealed class OutageTests(FaultServers servers) : IClassFixture<FaultServers>
 {
     [Fact]
     public Task Broker_DownForAMinute_WithAndWithoutSpool() => FaultLab.RunAsync(servers.Set, 3901, async lab =>

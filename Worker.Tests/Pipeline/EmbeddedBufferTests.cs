@@ -36,6 +36,7 @@ public sealed class EmbeddedBufferTests
         await using var deployment = new Deployment(ArchiveKind.Sqlite, isEmbedded: true);
         deployment["Checkpoints:MaxBufferedItems"] = $"{MaxItems}";
         deployment["Worker:PauseAfter"] = "00:00:00.500";
+        (deployment["Worker:RescueAfter"], deployment["Worker:RescueInterval"]) = ("00:00:01", "00:00:00.500");
         var path = Path.Combine(deployment["Worker:DataPath"]!, "checkpoints.db");
         await using var archive = new SqliteArchive(new SqliteArchiveOptions { Path = path, BusyTimeout = TimeSpan.FromSeconds(1) }, TimeProvider.System);
         var worker = await deployment.StartWorkerAsync(services => services.AddSingleton<ICheckpointArchive>(archive));

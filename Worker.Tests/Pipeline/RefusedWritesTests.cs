@@ -141,7 +141,7 @@ public sealed class RefusedWritesTests
     public async Task OneCheckpoint_ForAReasonThatPasses_StaysInHandAndHoldsUpNobody()
     {
         await using var deployment = await CreateDeploymentAsync();
-        deployment["Worker:PauseAfter"] = "00:00:00.100";
+        deployment["Worker:PauseAfter"] = "00:00:01";
         deployment["Worker:Writers"] = "1";
         var worker = await StartWorkerAsync(deployment);
         var client = await deployment.StartClientAsync();
@@ -154,7 +154,7 @@ public sealed class RefusedWritesTests
         var refusals = await RefusalsAsync(deployment);
         await Deployment.UntilAsync(async () => await RefusalsAsync(deployment) > refusals + 3, "the others are tried again");
         await SaveAsync(client, "next", Durability.Persisted);
-        _deliveries.Count.ShouldBe(3);
+        _deliveries.Returned.ShouldBe(0);
         message.IsCompleted.ShouldBeFalse();
         (await LettersAsync(worker)).ShouldBeEmpty();
 
@@ -163,7 +163,7 @@ public sealed class RefusedWritesTests
         await Deployment.UntilAsync(
             async () => await ArchivedAsync(deployment) == "before behind large larger neighbour next", "everything is archived");
         await PendingAsync(client, 0);
-        _deliveries.Count.ShouldBe(3);
+        _deliveries.Returned.ShouldBe(0);
         (await LettersAsync(worker)).ShouldBeEmpty();
     }
 
@@ -367,12 +367,17 @@ public sealed class RefusedWritesTests
     private sealed class DeliveryCount : IConsumeMessageObserver<CheckpointCommands>
     {
         private int _count;
+        private int _returned;
 
         public int Count => Volatile.Read(ref _count);
+
+        /// <summary>Those that had been given back; a client that waits for an answer may send a message once more by itself.</summary>
+        public int Returned => Volatile.Read(ref _returned);
 
         public Task PreConsume(ConsumeContext<CheckpointCommands> context)
         {
             Interlocked.Increment(ref _count);
+            Interlocked.Add(ref _returned, context.ReceiveContext.Redelivered ? 1 : 0);
             return Task.CompletedTask;
         }
 
