@@ -1,4 +1,3 @@
-using AsyncCheckpoints.Messaging;
 using AsyncCheckpoints.Worker.CommandLine;
 using AsyncCheckpoints.Worker.Consumers;
 using AsyncCheckpoints.Worker.Hosting;

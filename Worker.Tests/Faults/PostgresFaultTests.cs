@@ -91,16 +91,7 @@ public sealed class PostgresFaultTests(FaultServers servers)
             }.ConnectionString;
             var worker = await lab.StartWorkerAsync();
             var client = await lab.StartClientAsync();
-            await lab.UnderLoadAsync(FaultLab.ClientOf(client), async () =>
-            {
-                await worker.WaitForLineAsync(line => line.Contains("53100", StringComparison.Ordinal), FaultLab.Patience);
-                lab.Timeline.Note("disk full");
-                await lab.ProgressAsync(20);
-                await disk.ResizeAsync("256m");
-                lab.Timeline.Note("disk has room");
-                await lab.ProgressAsync();
-            });
-            await lab.AuditAsync(client);
+            await disk.FillAsync(lab, client, worker, "53100");
         }
         finally
         {

@@ -42,16 +42,7 @@ public sealed class SqliteFaultTests(FaultServers servers)
         {
             var worker = await lab.StartWorkerAsync();
             var client = await lab.StartClientAsync();
-            await lab.UnderLoadAsync(FaultLab.ClientOf(client), async () =>
-            {
-                await worker.WaitForLineAsync(line => line.Contains("is away", StringComparison.Ordinal), FaultLab.Patience);
-                lab.Timeline.Note("disk full");
-                await lab.ProgressAsync(20);
-                await disk.ResizeAsync("256m");
-                lab.Timeline.Note("disk has room");
-                await lab.ProgressAsync();
-            });
-            await lab.AuditAsync(client);
+            await disk.FillAsync(lab, client, worker, "is away");
         }
         finally
         {

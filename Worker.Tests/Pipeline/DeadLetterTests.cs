@@ -2,7 +2,9 @@ using AsyncCheckpoints.Contracts;
 using AsyncCheckpoints.Tests.Servers;
 using AsyncCheckpoints.Worker.Consumers;
 using AsyncCheckpoints.Worker.Diagnostics;
+using AsyncCheckpoints.Worker.Hosting;
 using Google.Protobuf;
+using MassTransit;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Npgsql;
@@ -14,6 +16,26 @@ namespace AsyncCheckpoints.Tests.Pipeline;
 
 public sealed class DeadLetterTests
 {
+    /// <summary>Nothing is wrong with the message, and nobody is told of a fault: that would hold it once more.</summary>
+    [Fact]
+    public async Task Message_WorkerHasNoMemoryForIt_GoesBackAndIsArchived()
+    {
+        await using var deployment = new Deployment(ArchiveKind.Postgres);
+        var worker = await deployment.StartWorkerAsync();
+        var client = await deployment.CreateClientAsync();
+        var bus = worker.Services.GetRequiredService<IWorkerBus>();
+        var (memory, faults) = (new ShortOfMemory(3), new Faults());
+        bus.ConnectConsumeMessageObserver(memory);
+        bus.ConnectPublishObserver(faults);
+
+        await client.SaveAsync(new Checkpoint { ExecutionId = "large" }, new SaveOptions { Durability = Durability.Queued });
+
+        await Deployment.UntilAsync(async () => (await Deployment.ArchivedAsync(worker, "large")).Count == 1, "it is archived");
+        memory.Left.ShouldBeLessThanOrEqualTo(0);
+        (await LettersAsync(worker)).ShouldBeEmpty();
+        faults.Count.ShouldBe(0);
+    }
+
     [Fact]
     public async Task Messages_ThatCannotBeRead_EndInDeadLettersWithAReasonAndHoldNothingUp()
     {
@@ -84,4 +106,40 @@ public sealed class DeadLetterTests
 
     private static Task<IReadOnlyList<Worker.Storage.StoredDeadLetter>> LettersAsync(IHost worker) =>
         Deployment.ArchiveOf(worker).ListDeadLettersAsync(null, 100, true, CancellationToken.None);
+
+    /// <summary>The first deliveries find no memory, as the library reports it.</summary>
+    private sealed class ShortOfMemory(int deliveries) : IConsumeMessageObserver<CheckpointCommands>
+    {
+        private int _left = deliveries;
+
+        public int Left => Volatile.Read(ref _left);
+
+        public Task PreConsume(ConsumeContext<CheckpointCommands> context) => Interlocked.Decrement(ref _left) >= 0
+            ? throw new System.Runtime.Serialization.SerializationException("Failed to serialize message", new OutOfMemoryException())
+            : Task.CompletedTask;
+
+        public Task PostConsume(ConsumeContext<CheckpointCommands> context) => Task.CompletedTask;
+
+        public Task ConsumeFault(ConsumeContext<CheckpointCommands> context, Exception exception) => Task.CompletedTask;
+    }
+
+    private sealed class Faults : IPublishObserver
+    {
+        private int _count;
+
+        public int Count => Volatile.Read(ref _count);
+
+        public Task PrePublish<T>(PublishContext<T> context)
+            where T : class
+        {
+            Interlocked.Add(ref _count, context.Message is Fault ? 1 : 0);
+            return Task.CompletedTask;
+        }
+
+        public Task PostPublish<T>(PublishContext<T> context)
+            where T : class => Task.CompletedTask;
+
+        public Task PublishFault<T>(PublishContext<T> context, Exception exception)
+            where T : class => Task.CompletedTask;
+    }
 }

@@ -106,17 +106,44 @@ public sealed class SpoolTests : IDisposable
         (await Deployment.ArchivedAsync(worker, "slow"))[0].Id.ShouldBe("last");
     }
 
+    /// <summary>They wait for Redis when the client has no more time: into the spool with them, not away.</summary>
+    [Fact]
+    public async Task Dispose_BufferedSavesOnTheirWayToRedis_AreSpooled()
+    {
+        await using var broker = TcpProxy.Start(SharedServers.RabbitMq);
+        await using var redis = TcpProxy.Start(SharedServers.Redis);
+        await using var deployment = new Deployment(ArchiveKind.Postgres);
+        deployment["Worker:RescueAfter"] = "1.00:00:00"; // The spool has to do it.
+        var worker = await deployment.StartWorkerAsync();
+        deployment["ConnectionStrings:RabbitMq"] = broker.ConnectionString;
+        deployment["ConnectionStrings:Redis"] = redis.ConnectionString;
+        var client = await StartClientAsync(deployment, isRedisAway: false, drainSeconds: 0.1);
+        await client.Client.SaveAsync(At(0));
+        await broker.CutAsync();
+        redis.Freeze();
+        for (var i = 1; i <= 5; i++)
+        {
+            client.Client.TrySave(At(i)).ShouldBeTrue();
+        }
+
+        await deployment.StopAsync(client.Host);
+        redis.Thaw();
+        broker.Restore();
+        await StartClientAsync(deployment, isRedisAway: false);
+        await Deployment.UntilAsync(async () => (await Deployment.ArchivedAsync(worker, "run")).Count == 6, "all of them are archived");
+    }
+
     private static Checkpoint At(int step) => new() { ExecutionId = "run", Version = step, State = BitConverter.GetBytes(step) };
 
     private async Task<(Microsoft.Extensions.Hosting.IHost Host, ICheckpointClient Client)> StartClientAsync(
-        Deployment deployment, bool isRedisAway, double brokerSeconds = 0.5)
+        Deployment deployment, bool isRedisAway, double brokerSeconds = 0.5, double drainSeconds = 5)
     {
         var host = await deployment.StartClientAsync(
             options =>
             {
                 options.BrokerTimeout = TimeSpan.FromSeconds(brokerSeconds);
                 options.CacheTimeout = isRedisAway ? TimeSpan.FromMilliseconds(500) : TimeSpan.FromSeconds(8);
-                options.DrainTimeout = TimeSpan.FromSeconds(5);
+                options.DrainTimeout = TimeSpan.FromSeconds(drainSeconds);
             },
             services => services.AddCheckpointSpool(options => options.SpoolPath = Path.Combine(_folder.FullName, "spool.db")));
         return (host, host.Services.GetRequiredService<ICheckpointClient>());

@@ -29,6 +29,14 @@ public sealed class TransientErrorsTests
     public void IsTransient_Postgres(string state, bool isTransient) =>
         TransientErrors.IsTransient(new PostgresException("", "ERROR", "ERROR", state)).ShouldBe(isTransient);
 
+    [Fact]
+    public void IsTransient_NoMemory_IsWhereverItCameUp()
+    {
+        TransientErrors.IsTransient(new OutOfMemoryException()).ShouldBeTrue();
+        TransientErrors.IsTransient(new InvalidOperationException("", new OutOfMemoryException())).ShouldBeTrue();
+        TransientErrors.IsTransient(new InvalidOperationException()).ShouldBeFalse();
+    }
+
     // https://www.sqlite.org/rescode.html: busy, I/O, corrupt, full, schema; error, too big, constraint, mismatch.
     [Theory]
     [InlineData(5, true)]

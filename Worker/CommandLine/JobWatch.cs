@@ -136,33 +136,20 @@ internal static class JobWatch
     private static void WriteProgress(JsonElement job) => Console.Error.WriteLine(
         $"{Terminal.Text(job, "kind")} {Terminal.Text(job, "state")} {Terminal.Text(job, "done")}/{Terminal.Text(job, "total")} {Terminal.Text(job, "rate")}/s");
 
-    private static Task<JsonElement> WithBarAsync(WorkerClient worker, string id, CancellationToken cancellationToken)
-    {
-        var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
-        return console.Progress()
-            .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn(), new SpinnerColumn())
-            .StartAsync(async progress =>
+    private static Task<JsonElement> WithBarAsync(WorkerClient worker, string id, CancellationToken cancellationToken) =>
+        Terminal.WithBarAsync("job", [new RemainingTimeColumn(), new SpinnerColumn()], bar => PollAsync(
+            worker,
+            id,
+            job =>
             {
-                var task = progress.AddTask("job", maxValue: 1);
-                task.IsIndeterminate = true;
-                var job = await PollAsync(
-                    worker,
-                    id,
-                    job =>
-                    {
-                        task.Description = string.Create(
-                            CultureInfo.InvariantCulture, $"{job.GetProperty("kind").GetString()} {job.GetProperty("done").GetInt64()} ({job.GetProperty("rate").GetDouble():F0}/s)");
-                        if (job.GetProperty("total") is { ValueKind: JsonValueKind.Number } total)
-                        {
-                            task.IsIndeterminate = false;
-                            task.MaxValue = Math.Max(1, total.GetInt64());
-                            task.Value = Math.Min(job.GetProperty("done").GetInt64(), task.MaxValue);
-                        }
-                    },
-                    cancellationToken);
-                task.IsIndeterminate = false;
-                task.Value = task.MaxValue;
-                return job;
-            });
-    }
+                bar.Description = string.Create(
+                    CultureInfo.InvariantCulture, $"{job.GetProperty("kind").GetString()} {job.GetProperty("done").GetInt64()} ({job.GetProperty("rate").GetDouble():F0}/s)");
+                if (job.GetProperty("total") is { ValueKind: JsonValueKind.Number } total)
+                {
+                    bar.IsIndeterminate = false;
+                    bar.MaxValue = Math.Max(1, total.GetInt64());
+                    bar.Value = Math.Min(job.GetProperty("done").GetInt64(), bar.MaxValue);
+                }
+            },
+            cancellationToken));
 }

@@ -1,5 +1,6 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Spectre.Console;
 
 namespace AsyncCheckpoints.Worker.CommandLine;
 
@@ -10,6 +11,24 @@ internal static class Terminal
 
     /// <summary>Whether a person watches.</summary>
     public static bool IsInteractive => !Console.IsOutputRedirected && !Console.IsErrorRedirected;
+
+    /// <summary>Shows a bar on the standard error while something is done; full at its end.</summary>
+    /// <typeparam name="T">The result.</typeparam>
+    /// <param name="name">What is done.</param>
+    /// <param name="columns">What stands behind name, bar and percentage.</param>
+    /// <param name="work">Does it, and moves the bar, which has no end at first.</param>
+    public static Task<T> WithBarAsync<T>(string name, ProgressColumn[] columns, Func<ProgressTask, Task<T>> work) =>
+        AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) }).Progress()
+            .Columns([new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), .. columns])
+            .StartAsync(async context =>
+            {
+                var bar = context.AddTask(name, maxValue: 1);
+                bar.IsIndeterminate = true;
+                var result = await work(bar);
+                bar.IsIndeterminate = false;
+                bar.Value = bar.MaxValue;
+                return result;
+            });
 
     /// <summary>A line of JSON.</summary>
     public static void WriteJson<T>(T value) => Console.Out.WriteLine(JsonSerializer.Serialize(value, Json));

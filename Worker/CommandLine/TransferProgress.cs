@@ -29,19 +29,12 @@ internal sealed class TransferProgress(string verb, TextWriter? lines, ProgressT
             return progress.Count;
         }
 
-        var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
-        return await console.Progress()
-            .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new SpinnerColumn())
-            .StartAsync(async context =>
-            {
-                var task = context.AddTask(verb, maxValue: 1);
-                task.IsIndeterminate = true;
-                var progress = new TransferProgress(verb, null, task, TimeProvider.System);
-                await transfer(progress);
-                task.IsIndeterminate = false;
-                task.Value = task.MaxValue;
-                return progress.Count;
-            });
+        return await Terminal.WithBarAsync(verb, [new SpinnerColumn()], async bar =>
+        {
+            var progress = new TransferProgress(verb, null, bar, TimeProvider.System);
+            await transfer(progress);
+            return progress.Count;
+        });
     }
 
     /// <summary>One more.</summary>

@@ -13,15 +13,10 @@ internal sealed class UnreadableMessageFilter(ArchiveWriter writer, ConsumptionG
 {
     public async Task Send(ExceptionReceiveContext context, IPipe<ExceptionReceiveContext> next)
     {
-        if (context.Exception is ConsumerCanceledException or OperationCanceledException)
+        if (context.Exception is ConsumerCanceledException or OperationCanceledException || IsOutOfMemory(context.Exception))
         {
-            // Withdrawn, because the archive is away or the worker stops: nothing is wrong with it. It goes back.
+            // Withdrawn, because the archive is away or the worker stops, or has no memory for it: nothing is wrong with it.
             throw new OperationCanceledException("The message goes back to the queue.", context.Exception);
-        }
-
-        if (IsOutOfMemory(context.Exception))
-        {
-            throw new OperationCanceledException("The worker is short of memory; the message goes back to the queue.", context.Exception);
         }
 
         await WriteAsync(context, context.Exception.Message);

@@ -17,17 +17,30 @@ internal static class StrictBinding
     public static OptionsBuilder<T> BindStrictly<T>(this OptionsBuilder<T> builder, IConfigurationSection section, params string[] others)
         where T : class
     {
-        builder.Configure(_ =>
-        {
-            var failures = Check(typeof(T), section, others).ToList();
-            if (failures.Count > 0)
-            {
-                throw new OptionsValidationException(builder.Name, typeof(T), failures);
-            }
-        });
+        builder.Configure(_ => Require(builder, section, others));
 
         // The binder has the same two meanings for its one flag: unknown names, which are checked above, and items of lists.
         return builder.Bind(section, binder => binder.ErrorOnUnknownConfiguration = others.Length == 0);
+    }
+
+    /// <summary>Binds a section of the host's configuration, and refuses what it cannot use.</summary>
+    /// <param name="builder">The options.</param>
+    /// <param name="path">Where they are.</param>
+    public static OptionsBuilder<T> BindStrictly<T>(this OptionsBuilder<T> builder, string path)
+        where T : class
+    {
+        builder.Configure<IConfiguration>((_, configuration) => Require(builder, configuration.GetSection(path), []));
+        return builder.BindConfiguration(path, binder => binder.ErrorOnUnknownConfiguration = true);
+    }
+
+    private static void Require<T>(OptionsBuilder<T> builder, IConfigurationSection section, string[] others)
+        where T : class
+    {
+        var failures = Check(typeof(T), section, others).ToList();
+        if (failures.Count > 0)
+        {
+            throw new OptionsValidationException(builder.Name, typeof(T), failures);
+        }
     }
 
     private static IEnumerable<string> Check(Type type, IConfigurationSection section, string[] others)

@@ -35,8 +35,7 @@ internal static class ExportEndpoint
         var services = context.RequestServices;
 
         // What is saved meanwhile would move to the end of its stream, and be read twice. Above every sequence seen here.
-        var start = CheckpointCodec.FromMicroseconds(services.GetRequiredService<SequenceClock>().Next());
-        arguments = arguments with { SavedBefore = arguments.SavedBefore < start ? arguments.SavedBefore : start };
+        arguments = arguments.Until(CheckpointCodec.FromMicroseconds(services.GetRequiredService<SequenceClock>().Next()));
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(
             context.RequestAborted, services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping);
         try

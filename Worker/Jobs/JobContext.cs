@@ -11,15 +11,6 @@ namespace AsyncCheckpoints.Worker.Jobs;
 /// <param name="BatchSize">Items in one step.</param>
 internal sealed record JobContext(string JobId, JsonElement Arguments, string? Cursor, DateTimeOffset CreatedAt, DateTimeOffset StartedAt, int BatchSize)
 {
-    /// <summary>The moment from which on saves do not concern the job.</summary>
-    /// <param name="savedBefore">What its arguments say.</param>
-    public DateTimeOffset Bound(DateTimeOffset? savedBefore) => savedBefore < CreatedAt ? savedBefore.Value : CreatedAt;
-
-    /// <summary>The moment from which on saves do not concern a job that takes what there is when it starts.</summary>
-    /// <param name="savedBefore">What its arguments say.</param>
-    public DateTimeOffset BoundAtStart(DateTimeOffset? savedBefore)
-    {
-        var start = StartedAt > CreatedAt ? StartedAt : CreatedAt;
-        return savedBefore < start ? savedBefore.Value : start;
-    }
+    /// <summary>For a job that takes what there is when it starts: the moment from which on saves do not concern it.</summary>
+    public DateTimeOffset Start => StartedAt > CreatedAt ? StartedAt : CreatedAt;
 }

@@ -22,7 +22,8 @@ internal static class TransientErrors
 
     /// <summary>
     /// Whether waiting helps, or somebody who mends the archive: it is away, overloaded, full, locked, damaged or shutting
-    /// down, or the session is not what it was. False for what is wrong with the data or the program.
+    /// down, the session is not what it was, or this process has no memory left. False for what is wrong with the data or
+    /// the program.
     /// </summary>
     /// <param name="exception">The fault.</param>
     public static bool IsTransient(Exception exception) => exception switch
@@ -32,7 +33,7 @@ internal static class TransientErrors
         SqliteException e => e.SqliteErrorCode is SqliteBusy or SqliteLocked or SqliteNoMemory or SqliteReadOnly
             or SqliteInterrupt or SqliteIoError or SqliteCorrupt or SqliteFull or SqliteCannotOpen or SqliteProtocol or SqliteSchema,
         CheckpointException e => e.IsTransient,
-        TimeoutException or SocketException or IOException or OperationCanceledException => true,
+        TimeoutException or SocketException or IOException or OperationCanceledException or OutOfMemoryException => true,
         AggregateException e => e.InnerExceptions.All(IsTransient),
         _ => exception.InnerException is { } inner && IsTransient(inner),
     };

@@ -34,6 +34,41 @@ public sealed class PostgresArchiveTests : ArchiveConformanceTests
     public void Constructor_BadConnectionString_IsRefusedWithoutNamingIt() =>
         Should.Throw<OptionsValidationException>(() => new PostgresArchive(new() { ConnectionString = "Password=secret;Bad=1" })).Message.ShouldNotContain("secret");
 
+    /// <summary>As a pooler that gives each transaction another session of the server.</summary>
+    [Theory]
+    [InlineData("", false)]
+    [InlineData(";Max Auto Prepare=0", true)]
+    [InlineData(";maxautoprepare=0", true)]
+    public async Task CommitAsync_SessionForgetsWhatWasPrepared_IsForTheConnectionStringToSay(string setting, bool succeeds)
+    {
+        await using var sut = new PostgresArchive(new() { ConnectionString = _connectionString + setting });
+        await sut.MigrateAsync(default);
+        await using var source = NpgsqlDataSource.Create(_connectionString);
+        await using var forget = source.CreateCommand(
+            """
+            CREATE FUNCTION forget() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN EXECUTE 'DEALLOCATE ALL'; RETURN NULL; END $$;
+            CREATE TRIGGER forget AFTER INSERT ON checkpoints.checkpoints EXECUTE FUNCTION forget();
+            """);
+        await forget.ExecuteNonQueryAsync();
+
+        async Task CommitAllAsync()
+        {
+            for (var i = 1; i <= 10; i++)
+            {
+                await CommitAsync(sut, Make("e", $"{i}", i));
+            }
+        }
+
+        if (succeeds)
+        {
+            await CommitAllAsync();
+        }
+        else
+        {
+            TransientErrors.IsTransient(await Should.ThrowAsync<PostgresException>(CommitAllAsync)).ShouldBeTrue();
+        }
+    }
+
     [Fact]
     public async Task Create_TwoSchemas_AreIsolated()
     {

@@ -1,3 +1,4 @@
+using AsyncCheckpoints.Worker.Hosting;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 
@@ -8,8 +9,7 @@ internal static class ApiAccessExtensions
 {
     public static IServiceCollection AddApiAccess(this IServiceCollection services)
     {
-        // Else the binder leaves out a key that it cannot read, and nobody hears of it.
-        services.AddOptions<ApiOptions>().BindConfiguration("Worker:Http", binder => binder.ErrorOnUnknownConfiguration = true).ValidateOnStart();
+        services.AddOptions<ApiOptions>().BindStrictly("Worker:Http").ValidateOnStart();
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<ApiOptions>, ApiOptionsValidator>());
         services.TryAddSingleton<ApiAccess>();
         return services;

@@ -1,6 +1,7 @@
 using System.Text;
 using AsyncCheckpoints.Contracts;
 using AsyncCheckpoints.Worker.Storage;
+using AsyncCheckpoints.Worker.Storage.Postgres;
 using Npgsql;
 
 namespace AsyncCheckpoints.Worker.Jobs.Backfill;
@@ -11,7 +12,6 @@ namespace AsyncCheckpoints.Worker.Jobs.Backfill;
 /// </summary>
 internal sealed class LangGraphGoPostgres : IForeignStore
 {
-    private const int CountTimeoutSeconds = 10;
     private readonly NpgsqlDataSource _source;
     private readonly string _table;
 
@@ -105,15 +105,7 @@ internal sealed class LangGraphGoPostgres : IForeignStore
     {
         await using var command = _source.CreateCommand($"/* langgraphgo.count */ SELECT count(*) FROM {_table} AS t WHERE starts_with(t.execution_id::text, $1)");
         command.Parameters.Add(new() { Value = prefix });
-        command.CommandTimeout = CountTimeoutSeconds;
-        try
-        {
-            return (long?)await command.ExecuteScalarAsync(cancellationToken);
-        }
-        catch (NpgsqlException e) when (e.InnerException is TimeoutException)
-        {
-            return null; // Only to be shown.
-        }
+        return await command.CountAsync(TimedCount.Timeout, cancellationToken);
     }
 
     public ValueTask DisposeAsync() => _source.DisposeAsync();

@@ -46,7 +46,7 @@ internal sealed class ExportJob(ICheckpointArchive archive, JobFiles files) : IJ
         await using (var file = Open(part, cursor?.Length ?? 0))
         {
             // What is saved meanwhile would move to the end of its stream, and be read twice.
-            var scan = new SourceScan(source, arguments with { SavedBefore = context.BoundAtStart(arguments.SavedBefore) }, includeState: true);
+            var scan = new SourceScan(source, arguments.Until(context.Start), includeState: true);
             await foreach (var batch in scan.ReadAsync(cursor?.Scan, context.BatchSize, cancellationToken))
             {
                 await WriteAsync(file, batch.Items, isGzip, cancellationToken);

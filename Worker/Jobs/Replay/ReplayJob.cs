@@ -59,8 +59,7 @@ internal sealed class ReplayJob(ICheckpointArchive archive, ICheckpointBus bus, 
         var total = context.Cursor is null ? await source.CountAsync(arguments, cancellationToken) : null;
 
         // What is saved meanwhile goes its own way.
-        var bounded = arguments with { SavedBefore = context.Bound(arguments.SavedBefore) };
-        var scan = new SourceScan(source, bounded, includeState: !isEvents);
+        var scan = new SourceScan(source, arguments.Until(context.CreatedAt), includeState: !isEvents);
         await using var channel = isEvents ? null : await sender.OpenAsync(arguments.To!, cancellationToken);
         await foreach (var batch in scan.ReadAsync(JobJson.Read<ScanCursor>(context.Cursor), context.BatchSize, cancellationToken))
         {

@@ -33,6 +33,10 @@ internal record ScanArguments
     /// <summary>Whether they select inside of executions.</summary>
     public bool HasInnerFilter() => Namespace is not null || Node is not null || Metadata is not null || SavedFrom is not null || SavedBefore is not null;
 
+    /// <summary>The same, without what was saved from a moment on.</summary>
+    /// <param name="moment">The moment.</param>
+    public ScanArguments Until(DateTimeOffset moment) => SavedBefore < moment ? this : this with { SavedBefore = moment };
+
     /// <summary>Checks them.</summary>
     /// <exception cref="ArgumentException">They are not valid.</exception>
     public void Validate()

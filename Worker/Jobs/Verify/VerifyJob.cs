@@ -37,7 +37,7 @@ internal sealed class VerifyJob(ICheckpointArchive archive, IJobStore hashes, So
         await using var left = new ArchiveSource(archive, isOwned: false);
         await using var right = arguments.Against is { } name ? sources.Open(name) : null;
         var total = context.Cursor is null ? await left.CountAsync(arguments, cancellationToken) : null;
-        var comparison = new ExecutionComparison(left, right, archive, hashes, CheckpointCodec.ToMicroseconds(context.Bound(arguments.SavedBefore)), time);
+        var comparison = new ExecutionComparison(left, right, archive, hashes, CheckpointCodec.ToMicroseconds(arguments.Until(context.CreatedAt).SavedBefore!.Value), time);
         var (done, counts, findings, executions, last) = (0, new Dictionary<string, long>(), new List<JobFinding>(), 0, context.Cursor);
         await foreach (var execution in SourceScan.ExecutionsOfBothAsync(left, right, arguments, context.Cursor, cancellationToken))
         {

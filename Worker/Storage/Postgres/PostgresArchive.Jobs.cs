@@ -12,7 +12,7 @@ internal sealed partial class PostgresArchive
 
     /// <summary>How long counting may take.</summary>
     /// <value>The default value is 10 seconds.</value>
-    internal TimeSpan CountTimeout { get; init; } = TimeSpan.FromSeconds(10);
+    internal TimeSpan CountTimeout { get; init; } = TimedCount.Timeout;
 
     /// <inheritdoc />
     public async Task<bool> AddJobAsync(NewJob job, CancellationToken cancellationToken) => await ExecuteAsync(
@@ -170,16 +170,8 @@ internal sealed partial class PostgresArchive
     private async Task<long?> CountAsync(string sql, string executions, CancellationToken cancellationToken)
     {
         await using var command = _source.CreateCommand(sql);
-        command.CommandTimeout = (int)CountTimeout.TotalSeconds;
         command.Parameters.Add(Text(executions));
-        try
-        {
-            return (long?)await command.ExecuteScalarAsync(cancellationToken);
-        }
-        catch (NpgsqlException e) when (e.InnerException is TimeoutException)
-        {
-            return null;
-        }
+        return await command.CountAsync(CountTimeout, cancellationToken);
     }
 
     private async Task<long> NumberAsync(string sql, CancellationToken cancellationToken, params NpgsqlParameter[] parameters) =>

@@ -1,7 +1,7 @@
 using System.Runtime.ExceptionServices;
 using System.Threading.Channels;
 
-namespace AsyncCheckpoints.Messaging;
+namespace AsyncCheckpoints.Worker.Hosting;
 
 /// <summary>
 /// RabbitMQ.Client 7.1 notices a missed heartbeat on a timer that nobody can catch an exception of. Where the connection is
@@ -10,7 +10,7 @@ namespace AsyncCheckpoints.Messaging;
 /// </summary>
 internal static class HeartbeatRace
 {
-    /// <summary>Has this process survive it. A process has one such handler, so it is a program's to set, not a library's.</summary>
+    /// <summary>Has this process survive it. A process has one such handler, so it is the program's to set, not the client's.</summary>
     public static void Survive() => ExceptionHandling.SetUnhandledExceptionHandler(IsIt);
 
     /// <summary>Whether an exception that nobody caught is that one.</summary>

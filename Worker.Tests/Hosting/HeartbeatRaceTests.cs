@@ -1,10 +1,10 @@
 using System.Runtime.CompilerServices;
 using System.Threading.Channels;
-using AsyncCheckpoints.Messaging;
+using AsyncCheckpoints.Worker.Hosting;
 using Shouldly;
 using Xunit;
 
-namespace AsyncCheckpoints.Tests.Messaging;
+namespace AsyncCheckpoints.Tests.Hosting;
 
 public sealed class HeartbeatRaceTests
 {
