@@ -9,6 +9,7 @@ namespace AsyncCheckpoints.Benchmarks;
 internal static class Catalog
 {
     private const string RawCache = "raw SET + ZADD + ZADD";
+    private const string RawScript = "our script by itself";
     private const string RawQueue = "raw publish of 64 KB, confirmed";
     private const string RawRoundTrip = "raw publish and consume of 64 KB";
     private const string RawUnnest = "raw UNNEST of 500";
@@ -32,6 +33,7 @@ internal static class Catalog
             Metric.P50,
             [
                 () => new RedisSet("raw SET", 1024, 1, 50_000, 5000),
+                () => new RedisSaveScript(RawScript, 1, 50_000, 5000),
                 () => new RedisJsonSaver("JSON SET + SADD + ZADD", 1, 20_000, 3000),
                 () => new PostgresSaver("INSERT … ON CONFLICT", 1, 5000, 500),
                 () => new SaveToLevel("SaveAsync Cached, worker archiving", Saves.Cached, 1, true, 20_000, 3000),
@@ -44,6 +46,7 @@ internal static class Catalog
             Metric.Rate,
             [
                 () => new RedisSetZaddZadd(RawCache, 256, 200_000, 20_000),
+                () => new RedisSaveScript(RawScript, 256, 200_000, 20_000),
                 () => new RedisJsonSaver("JSON SET + SADD + ZADD", 256, 100_000, 10_000),
                 () => new SaveToLevel("SaveAsync Cached", Saves.Cached, 256, false, 200_000, 20_000),
             ],

@@ -16,4 +16,7 @@ internal static partial class Log
 
     [LoggerMessage(1103, LogLevel.Information, "{Bytes} bytes of messages wait in the spool")]
     public static partial void Opened(ILogger logger, long bytes);
+
+    [LoggerMessage(1104, LogLevel.Warning, "The spool is empty, but what was in it can still be read from its files until it is empty again")]
+    public static partial void ForgetFailed(ILogger logger, Exception exception);
 }

@@ -128,8 +128,10 @@ internal sealed class SqliteCommandSpool : ICommandSpool, IDisposable
         try
         {
             // What was added since has a higher id.
-            Execute(Open(), "/* spool.remove */ DELETE FROM spool WHERE id <= $id", ("$id", messages[^1].Id));
+            var connection = Open();
+            Execute(connection, "/* spool.remove */ DELETE FROM spool WHERE id <= $id", ("$id", messages[^1].Id));
             Interlocked.Add(ref _bytes, -messages.Sum(message => message.Bytes));
+            ForgetWhenEmpty(connection);
         }
         catch (Exception e) when (e is SqliteException or IOException or UnauthorizedAccessException)
         {
@@ -210,6 +212,7 @@ internal sealed class SqliteCommandSpool : ICommandSpool, IDisposable
                 CREATE TABLE IF NOT EXISTS rejected (id INTEGER PRIMARY KEY, body BLOB NOT NULL, reason TEXT NOT NULL);
                 """);
             Measure(connection);
+            ForgetWhenEmpty(connection);
         }
         catch
         {
@@ -219,6 +222,24 @@ internal sealed class SqliteCommandSpool : ICommandSpool, IDisposable
 
         Log.Opened(_logger, _bytes);
         return _connection = connection;
+    }
+
+    /// <summary>What was drained goes out of the file and out of its log, with the room that it took.</summary>
+    private void ForgetWhenEmpty(SqliteConnection connection)
+    {
+        if (!IsEmpty)
+        {
+            return;
+        }
+
+        try
+        {
+            Execute(connection, "/* spool.forget */ VACUUM; PRAGMA wal_checkpoint(TRUNCATE);");
+        }
+        catch (SqliteException e)
+        {
+            Log.ForgetFailed(_logger, e);
+        }
     }
 
     private void Measure(SqliteConnection connection)

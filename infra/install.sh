@@ -22,6 +22,8 @@ command -v perl > /dev/null || missing+=(perl-base)
 if [ "$what" = tests ]; then
   command -v chromium > /dev/null || missing+=(chromium)
   command -v promtool > /dev/null || missing+=(prometheus)
+  command -v zsh > /dev/null || missing+=(zsh)
+  command -v fish > /dev/null || missing+=(fish)
   compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' > /dev/null || missing+=(faketime)
 fi
 [ ${#missing[@]} -gt 0 ] || exit 0

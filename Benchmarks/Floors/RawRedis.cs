@@ -14,6 +14,9 @@ internal abstract class RawRedis(string name) : IContender
 
     protected Lab Lab { get; private set; } = null!;
 
+    /// <summary>Of the keys that it writes.</summary>
+    protected virtual string Pattern => "floor:*";
+
     public virtual async Task PrepareAsync(Lab lab)
     {
         Lab = lab;
@@ -28,7 +31,7 @@ internal abstract class RawRedis(string name) : IContender
     {
         if (_redis is not null)
         {
-            await DeleteAsync(_redis, "floor:*");
+            await DeleteAsync(_redis, Pattern);
             await _redis.CloseAsync();
         }
     }

@@ -58,6 +58,21 @@ public sealed class InstallTests(InstalledCommand installed) : IClassFixture<Ins
 {
     private const string Completion = "share/bash-completion/completions/checkpoints";
 
+    /// <summary>What is typed, "|" where the cursor is if not at its end, and what can follow.</summary>
+    public static TheoryData<string, string> Lines { get; } = new()
+    {
+        { "checkpoints dead", "dead-letters" },
+        { "checkpoints dead-letters ", "list show retry discard" },
+        { "checkpoints re", "replay retention" },
+        { "checkpoints replay ca", "cache" },
+        { "checkpoints jobs list --state com", "completed" },
+        { "checkpoints jobs list --js", "--json" },
+        { "checkpoints list", "list" },
+        { "checkpoints nothing", "" },
+        { "checkpoints get 'a$(touch ran)`touch ran`", "" },
+        { "checkpoints re| --json", "replay retention" },
+    };
+
     [Fact]
     public async Task Command_FromAnywhere_Runs()
     {
@@ -68,40 +83,78 @@ public sealed class InstallTests(InstalledCommand installed) : IClassFixture<Ins
     }
 
     [Theory]
-    [InlineData("checkpoints dead", "dead-letters")]
-    [InlineData("checkpoints dead-letters ", "list show retry discard")]
-    [InlineData("checkpoints re", "replay retention")]
-    [InlineData("checkpoints replay ca", "cache")]
-    [InlineData("checkpoints jobs list --state com", "completed")]
-    [InlineData("checkpoints jobs list --js", "--json")]
-    [InlineData("checkpoints list", "list")]
-    [InlineData("checkpoints nothing", "")]
-    [InlineData("checkpoints get 'a$(touch ran)`touch ran`", "")]
-    [InlineData("checkpoints re| --json", "replay retention")]
+    [MemberData(nameof(Lines))]
     public async Task Completion_InBash_GivesWhatCanFollow(string line, string expected)
     {
-        var point = line.IndexOf('|', StringComparison.Ordinal);
+        var (text, point) = CursorOf(line);
         var script = """
             set -eu
             cd "$1"
-            source "$2"
+            source share/bash-completion/completions/checkpoints
             [ "$(complete -p checkpoints)" = 'complete -o default -F _checkpoints checkpoints' ]
-            COMP_LINE=$3 COMP_POINT=$4
+            COMP_LINE=$2 COMP_POINT=$3
             _checkpoints checkpoints
             printf '%s\n' ${COMPREPLY[@]+"${COMPREPLY[@]}"}
             [ ! -e ran ]
             """;
-        var output = await installed.RunAsync(
-            "bash",
-            "-c",
-            script,
-            "bash",
-            installed.Prefix,
-            Path.Combine(installed.Prefix, Completion),
-            line.Replace("|", "", StringComparison.Ordinal),
-            $"{(point < 0 ? line.Length : point)}");
-        output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Where(word => expected.Length == 0 || !word.StartsWith('-') || expected.StartsWith('-'))
-            .ShouldBe(expected.Split(' ', StringSplitOptions.RemoveEmptyEntries), ignoreOrder: true);
+        ShouldOffer(await installed.RunAsync("bash", "-c", script, "bash", installed.Prefix, text, $"{point}"), expected);
+    }
+
+    /// <summary>At a terminal, as a user has it: what zsh finds is written down before it is shown.</summary>
+    [Theory]
+    [MemberData(nameof(Lines))]
+    public async Task Completion_InZsh_GivesWhatCanFollow(string line, string expected)
+    {
+        var (text, point) = CursorOf(line);
+        var script = """
+            setopt err_exit no_unset
+            zmodload zsh/zpty
+            cd $1
+            export TERM=dumb FOUND=$(mktemp -d)
+            export ZDOTDIR=$FOUND
+            mkfifo $FOUND/all
+            cat > $FOUND/.zshrc <<'END'
+            fpath=($PWD/share/zsh/site-functions $fpath)
+            autoload -Uz compinit
+            compinit -u -d $FOUND/dump
+            compadd() {
+              builtin compadd -A matches "$@"
+              print -rl -- $matches >> $FOUND/hits
+              builtin compadd "$@"
+            }
+            comppostfuncs=(tell)
+            tell() { cat $FOUND/hits > $FOUND/all 2> /dev/null }
+            : > $FOUND/hits
+            bindkey '^I' complete-word
+            END
+            zpty shell zsh -i -o no_global_rcs
+            keys=$2
+            repeat $(( ${#2} - $3 )); do keys+=$'\x02'; done
+            zpty -n -w shell $keys$'\t'
+            cat $FOUND/all
+            zpty -d shell
+            rm -r $FOUND
+            [[ ! -e ran ]]
+            """;
+        ShouldOffer(await installed.RunAsync("zsh", "-f", "-c", script, "zsh", installed.Prefix, text, $"{point}"), expected);
+    }
+
+    [Theory]
+    [MemberData(nameof(Lines))]
+    [InlineData("checkpoints import b", "bin/")]
+    [InlineData("checkpoints import ", "bin/ lib/ share/")]
+    public async Task Completion_InFish_GivesWhatCanFollow(string line, string expected)
+    {
+        var (text, point) = CursorOf(line);
+        var script = """
+            set -eu
+            cd "$1"
+            export XDG_DATA_DIRS=$1/share HOME=$(mktemp -d)
+            fish --command 'complete --do-complete $argv[1]' -- "$2" | cut -f 1
+            rm -r "$HOME"
+            [ ! -e ran ]
+            """;
+        ShouldOffer(await installed.RunAsync("bash", "-c", script, "bash", installed.Prefix, text[..point]), expected);
     }
 
     [Fact]
@@ -118,6 +171,16 @@ public sealed class InstallTests(InstalledCommand installed) : IClassFixture<Ins
 
         FilesOf(copy).ShouldBe(["bin/another"]);
     }
+
+    private static (string Text, int Point) CursorOf(string line)
+    {
+        var text = line.Replace("|", "", StringComparison.Ordinal);
+        return (text, line.IndexOf('|', StringComparison.Ordinal) is var point and >= 0 ? point : text.Length);
+    }
+
+    private static void ShouldOffer(string output, string expected) =>
+        output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Where(word => expected.Length == 0 || !word.StartsWith('-') || expected.StartsWith('-'))
+            .ShouldBe(expected.Split(' ', StringSplitOptions.RemoveEmptyEntries), ignoreOrder: true);
 
     private static IEnumerable<string> FilesOf(string folder) =>
         Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Select(path => Path.GetRelativePath(folder, path));

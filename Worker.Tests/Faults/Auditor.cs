@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using AsyncCheckpoints.Caching;
 using AsyncCheckpoints.Contracts;
 using AsyncCheckpoints.Worker.Storage;
@@ -50,7 +51,7 @@ internal sealed class Auditor(
         {
             var archived = stream.OrderByDescending(row => row.Sequence).ToList();
             var query = new CheckpointQuery { ExecutionId = stream.Key.ExecutionId, Namespace = stream.Key.Namespace, Limit = CheckpointQuery.MaxLimit };
-            var cached = await cache.ListAsync(query, null, CancellationToken.None);
+            var cached = await AskAsync(() => cache.ListAsync(query, null, CancellationToken.None));
             if (cached.Count == 0 && !hasLostData(_executions[stream.Key.ExecutionId][0]))
             {
                 verdict.Add($"Redis has nothing of {stream.Key}, of which the archive has {archived.Count}");
@@ -76,7 +77,7 @@ internal sealed class Auditor(
             foreach (var ns in _executions[executionId].Select(operation => operation.Key.Namespace).Distinct())
             {
                 var expected = archived.Where(row => row.Namespace == ns).MaxBy(row => row.Sequence);
-                var latest = await client.LoadLatestAsync(executionId, ns);
+                var latest = await AskAsync(() => client.LoadLatestAsync(executionId, ns));
                 if ((latest is null || expected is null ? (latest == expected ? null : "only one of them has it") : CheckpointDifference.Of(latest, expected)) is { } difference)
                 {
                     verdict.Add(
@@ -87,14 +88,15 @@ internal sealed class Auditor(
             var listed = new List<CheckpointKey>();
             for (string? token = ""; token is not null;)
             {
-                var page = await client.ListAsync(new CheckpointQuery
+                var query = new CheckpointQuery
                 {
                     ExecutionId = executionId,
                     Namespace = null,
                     Limit = 500,
                     ContinuationToken = token.Length > 0 ? token : null,
                     IncludeState = false,
-                });
+                };
+                var page = await AskAsync(() => client.ListAsync(query));
                 listed.AddRange(page.Items.Select(item => item.Key));
                 token = page.ContinuationToken;
             }
@@ -118,6 +120,23 @@ internal sealed class Auditor(
             if (!page.HasMore)
             {
                 return all;
+            }
+        }
+    }
+
+    /// <summary>The clients of a run are impatient, and the machine may be busy: what passes is no finding.</summary>
+    private static async Task<T> AskAsync<T>(Func<Task<T>> ask)
+    {
+        var started = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                return await ask();
+            }
+            catch (CheckpointUnavailableException) when (Stopwatch.GetElapsedTime(started) < FaultLab.Patience)
+            {
+                await Task.Delay(100);
             }
         }
     }

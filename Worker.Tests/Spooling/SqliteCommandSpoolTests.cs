@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using AsyncCheckpoints.Contracts;
 using AsyncCheckpoints.Spool;
 using AsyncCheckpoints.Tests.Faults;
+using AsyncCheckpoints.Tests.Jobs;
 using AsyncCheckpoints.Tests.Wire;
 using Google.Protobuf;
 using Microsoft.Data.Sqlite;
@@ -46,6 +47,40 @@ public sealed class SqliteCommandSpoolTests : IDisposable
             (await sut.PeekAsync(10)).ShouldBeEmpty();
             sut.IsEmpty.ShouldBeTrue();
         }
+    }
+
+    /// <summary>An application may run for months after an outage: what it has sent is not to be found on its disk.</summary>
+    [Fact]
+    public async Task Remove_TheLast_LeavesNothingInTheFilesAndGivesTheirRoomBack()
+    {
+        using var sut = CreateSut();
+        await sut.TryAppendAsync(Message("whatPersonSaid", bytes: 1_000_000));
+        await sut.TryAppendAsync(Message("whatOthersSaid"));
+        await sut.RemoveAsync(await sut.PeekAsync(1));
+        RawStores.InFiles("whatPersonSaid", _folder.FullName).ShouldNotBeEmpty();
+
+        await sut.RemoveAsync(await sut.PeekAsync(1));
+
+        ShouldHoldNothing();
+        await sut.TryAppendAsync(Message("next"));
+        (await sut.PeekAsync(2)).Select(spooled => spooled.Message).ShouldBe([Message("next")]);
+    }
+
+    [Fact]
+    public async Task Peek_FileOfAnApplicationThatWasKilledWhenItHadSentAll_LeavesNothingInTheFiles()
+    {
+        using (var killed = CreateSut())
+        {
+            await killed.TryAppendAsync(Message("whatPersonSaid", bytes: 1_000_000));
+        }
+
+        Query("DELETE FROM spool");
+        RawStores.InFiles("whatPersonSaid", _folder.FullName).ShouldNotBeEmpty();
+        using var sut = CreateSut();
+
+        (await sut.PeekAsync(1)).ShouldBeEmpty();
+
+        ShouldHoldNothing();
     }
 
     [Theory]
@@ -146,6 +181,12 @@ public sealed class SqliteCommandSpoolTests : IDisposable
         await System.IO.File.WriteAllTextAsync(File, new string('x', 10_000));
         using var sut = CreateSut();
         (await sut.TryAppendAsync(Message("m"))).ShouldBeFalse();
+    }
+
+    private void ShouldHoldNothing()
+    {
+        RawStores.InFiles("Said", _folder.FullName).ShouldBeEmpty();
+        _folder.EnumerateFiles("*", SearchOption.AllDirectories).Sum(file => file.Length).ShouldBeLessThan(100_000);
     }
 
     private static CheckpointCommands Message(string id, int bytes = 10) => new()
