@@ -44,7 +44,9 @@ internal static class MarkdownDocument
             }
         }
 
-        text.AppendLine("\n## Peak memory\n").AppendLine("| process | MB |").AppendLine("| --- | ---: |");
+        text.AppendLine("\n## Peak memory\n");
+        text.AppendLine($"In the last run, which measured {string.Join(", ", report.Outcomes.Select(outcome => $"`{outcome.Measure.Name}`"))}.\n");
+        text.AppendLine("| process | MB |").AppendLine("| --- | ---: |");
         foreach (var (process, megabytes) in report.Memory)
         {
             text.AppendLine($"| {process} | {Number.Text(megabytes)} |");
