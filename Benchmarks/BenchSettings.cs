@@ -10,19 +10,41 @@ namespace AsyncCheckpoints.Benchmarks;
 /// <summary>How servers, ours and the peers are set, as the servers themselves tell it.</summary>
 internal static class BenchSettings
 {
-    /// <summary>PostgreSQL's durable defaults; it only notes when a transaction committed and what a statement took.</summary>
+    // PostgreSQL's own bound of its log, in files of 16 MB.
+    private const int LogFiles = 64;
+
+    /// <summary>
+    /// PostgreSQL's durable defaults; it notes when a transaction committed and what a statement took, and keeps the files
+    /// of its log to write over them.
+    /// </summary>
     public static ServerSettings Servers { get; } = new()
     {
         RedisAppendFsync = "everysec",
-        PostgresArguments = "-c track_commit_timestamp=on -c shared_preload_libraries=pg_stat_statements",
+        PostgresArguments = "-c min_wal_size=1GB -c track_commit_timestamp=on -c shared_preload_libraries=pg_stat_statements",
     };
+
+    /// <summary>
+    /// Gives PostgreSQL the files that one has which has run for a while. A new one makes each of them within a commit,
+    /// and everybody waits for that.
+    /// </summary>
+    /// <param name="lab">The servers.</param>
+    public static async Task PrepareAsync(Lab lab)
+    {
+        await using var postgres = await PostgresTable.OpenAsync(lab, "public", create: false);
+        await postgres.ExecuteAsync("CREATE EXTENSION IF NOT EXISTS pg_stat_statements");
+        for (var i = 0; i < LogFiles; i++)
+        {
+            await postgres.ExecuteAsync("SELECT pg_logical_emit_message(false, '', ''), pg_switch_wal()");
+        }
+
+        await postgres.ExecuteAsync("CHECKPOINT");
+    }
 
     /// <summary>Reads them.</summary>
     /// <param name="lab">The servers.</param>
     public static async Task<IReadOnlyList<(string Name, string Value)>> ReadAsync(Lab lab)
     {
         await using var postgres = await PostgresTable.OpenAsync(lab, "public", create: false);
-        await postgres.ExecuteAsync("CREATE EXTENSION IF NOT EXISTS pg_stat_statements");
         var redis = await RawRedis.ConnectAsync(lab);
         var server = redis.GetServer(redis.GetEndPoints()[0]);
         var persistence = (await server.ConfigGetAsync("append*")).ToDictionary(pair => pair.Key, pair => pair.Value);
@@ -31,7 +53,7 @@ internal static class BenchSettings
         IReadOnlyList<(string, string)> settings =
         [
             ("Machine", string.Create(CultureInfo.InvariantCulture, $"{Environment.ProcessorCount} cores, {GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 1e9:0} GB, shared by clients, workers and all servers; {RuntimeInformation.FrameworkDescription}")),
-            ("PostgreSQL", $"{await Show("server_version")}: fsync {await Show("fsync")}, synchronous_commit {await Show("synchronous_commit")}, full_page_writes {await Show("full_page_writes")}, wal_sync_method {await Show("wal_sync_method")}; the same for everybody"),
+            ("PostgreSQL", $"{await Show("server_version")}: fsync {await Show("fsync")}, synchronous_commit {await Show("synchronous_commit")}, full_page_writes {await Show("full_page_writes")}, wal_sync_method {await Show("wal_sync_method")}, min_wal_size {await Show("min_wal_size")} (full, as of a server that has run for a while); the same for everybody"),
             ("Redis", $"{server.Version}: appendonly {persistence["appendonly"]}, appendfsync {persistence["appendfsync"]}; the same for everybody"),
             ("RabbitMQ", $"{version}: quorum queues, persistent messages, publisher confirms; the same for everybody"),
             ("SQLite", "WAL, synchronous=FULL; the same for everybody"),

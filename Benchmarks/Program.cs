@@ -26,6 +26,7 @@ try
     var arguments = BenchArguments.Parse(args);
     await using var servers = await ServerSet.StartAsync(ServerKind.All, BenchSettings.Servers);
     var lab = new Lab(servers, arguments.IsQuick);
+    await BenchSettings.PrepareAsync(lab);
     var report = new Report(await BenchSettings.ReadAsync(lab));
     report.AddEarlier(await ReportFiles.ReadAsync(arguments));
     Console.WriteLine(ConsoleTable.Settings(report));

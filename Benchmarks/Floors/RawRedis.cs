@@ -6,6 +6,9 @@ namespace AsyncCheckpoints.Benchmarks.Floors;
 /// <summary>StackExchange.Redis by itself, with the settings that our client uses too.</summary>
 internal abstract class RawRedis(string name) : IContender
 {
+    // Of the keys that floors write, with and without a hash tag.
+    private const string Pattern = "*floor:*";
+
     private ConnectionMultiplexer? _redis;
 
     public string Name => name;
@@ -13,9 +16,6 @@ internal abstract class RawRedis(string name) : IContender
     protected IDatabase Database { get; private set; } = null!;
 
     protected Lab Lab { get; private set; } = null!;
-
-    /// <summary>Of the keys that it writes.</summary>
-    protected virtual string Pattern => "floor:*";
 
     public virtual async Task PrepareAsync(Lab lab)
     {

@@ -12,10 +12,8 @@ namespace AsyncCheckpoints.Benchmarks.Floors;
 internal sealed class RedisSaveScript(string name, int inFlight, int count, int quickCount) : RawRedis(name)
 {
     private const int Shards = 256;
-    private readonly RedisLayout _layout = new("floor-script", Shards);
+    private readonly RedisLayout _layout = new("floor", Shards);
     private int _round;
-
-    protected override string Pattern => "{floor-script:*";
 
     public override async Task<Sample> RunAsync()
     {

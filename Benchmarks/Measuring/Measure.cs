@@ -14,9 +14,17 @@ internal sealed record Measure(
 
     /// <summary>
     /// The contenders whose work every operation of ours includes. As all share the machine's cores, ours can at best be as
-    /// fast as they are one after the other; a row of the table says how fast that is.
+    /// fast as they are one after the other; where there are several, a row of the table says how fast that is.
     /// </summary>
     public IReadOnlyList<string> Parts { get; init; } = [];
+
+    /// <summary>The row that says how fast the parts are.</summary>
+    public string? Bound => Parts.Count switch
+    {
+        0 => null,
+        1 => Parts[0],
+        _ => $"bound: {string.Join(" + ", Parts)}, on the same cores",
+    };
 
     /// <summary>Runs the contenders by turns: A, B, C, A, B, C, …</summary>
     /// <param name="lab">Servers and sizes.</param>
@@ -42,11 +50,11 @@ internal sealed record Measure(
             }
 
             var figures = contenders.ConvertAll(contender => new Figures(contender.Name, samples[contender.Name]));
-            if (Parts.Count > 0 && Parts.All(samples.ContainsKey))
+            if (Parts.Count > 1 && Parts.All(samples.ContainsKey))
             {
                 figures.Insert(figures.Count - 1, new Figures(
-                    $"bound: {string.Join(" + ", Parts)}, on the same cores",
-                    [.. Enumerable.Range(0, Lab.Rounds).Select(round => Sample.OfParts(Parts.Select(part => samples[part][round])))]));
+                    Bound!,
+                    [.. Enumerable.Range(0, Lab.Rounds).Select(round => Sample.OfParts([.. Parts.Select(part => samples[part][round])]))]));
             }
 
             return new Outcome(this, figures, lab.IsQuick);
@@ -72,5 +80,5 @@ internal sealed record Outcome(Measure Measure, IReadOnlyList<Figures> Figures, 
     public string Title => IsQuick ? $"{Measure.Title}, QUICK" : Measure.Title;
 
     public IReadOnlyList<Verdict> Verdicts { get; } =
-        [.. Measure.Targets.Select(target => target.Judge(Figures.ToDictionary(figures => figures.Contender))).OfType<Verdict>()];
+        [.. Measure.Targets.Select(target => target.Judge(Figures.ToDictionary(figures => figures.Contender), Measure.Bound)).OfType<Verdict>()];
 }

@@ -10,7 +10,19 @@ internal sealed class Sample : Dictionary<string, double>
 
     /// <summary>Operations that consist of one of each part, one after the other.</summary>
     /// <param name="parts">The parts' rates.</param>
-    public static Sample OfParts(IEnumerable<Sample> parts) => new() { [Metric.Rate] = 1 / parts.Sum(part => 1 / part[Metric.Rate]) };
+    public static Sample OfParts(IReadOnlyList<Sample> parts)
+    {
+        var sample = new Sample();
+        foreach (var metric in (string[])[Metric.Rate, Metric.MegabytesPerSecond])
+        {
+            if (parts.All(part => part.ContainsKey(metric)))
+            {
+                sample.With(metric, 1 / parts.Sum(part => 1 / part[metric]));
+            }
+        }
+
+        return sample;
+    }
 
     /// <summary>Percentiles of latencies.</summary>
     /// <param name="latencies">The latencies.</param>

@@ -20,7 +20,8 @@ internal sealed record Target(string Of, string Metric, IReadOnlyList<string> Ag
 
     /// <summary>Compares.</summary>
     /// <param name="results">The contenders' figures.</param>
-    public Verdict? Judge(IReadOnlyDictionary<string, Figures> results)
+    /// <param name="bound">The contender that is no slower than ours can be, if there is one.</param>
+    public Verdict? Judge(IReadOnlyDictionary<string, Figures> results, string? bound)
     {
         if (!results.TryGetValue(Of, out var of) || !of.TryGetMedian(Metric, out var value))
         {
@@ -29,7 +30,7 @@ internal sealed record Target(string Of, string Metric, IReadOnlyList<string> Ag
 
         if (Against.Count == 0)
         {
-            return new Verdict(this, value, null, IsMet(value));
+            return new Verdict(this, value, null, IsMet(value), null);
         }
 
         var others = Against.Where(name => results.TryGetValue(name, out var figures) && figures.TryGetMedian(Metric, out _))
@@ -40,7 +41,8 @@ internal sealed record Target(string Of, string Metric, IReadOnlyList<string> Ag
         }
 
         var other = Measuring.Metric.IsHigherBetter(Metric) ? others.MinBy(o => o.Value) : others.MaxBy(o => o.Value);
-        return new Verdict(this, value / other.Value, other.Name, IsMet(value / other.Value));
+        double? best = bound is not null && results.TryGetValue(bound, out var parts) && parts.TryGetMedian(Metric, out var median) ? median / other.Value : null;
+        return new Verdict(this, value / other.Value, other.Name, IsMet(value / other.Value), best);
     }
 
     private bool IsMet(double value) => IsMinimum ? value >= Limit : value <= Limit;
@@ -51,4 +53,12 @@ internal sealed record Target(string Of, string Metric, IReadOnlyList<string> Ag
 /// <param name="Value">The ratio or figure.</param>
 /// <param name="Against">What it was compared with.</param>
 /// <param name="IsMet">The answer.</param>
-internal sealed record Verdict(Target Target, double Value, string? Against, bool IsMet);
+/// <param name="Bound">What the raw parts, one after the other, would reach.</param>
+internal sealed record Verdict(Target Target, double Value, string? Against, bool IsMet, double? Bound)
+{
+    /// <summary>Whether the raw parts by themselves miss the target too.</summary>
+    public bool IsAboveBound => Bound is { } bound && (Target.IsMinimum ? bound < Target.Limit : bound > Target.Limit);
+
+    /// <summary>The answer in a word.</summary>
+    public string Answer => IsMet ? "yes" : IsAboveBound ? "no, nor do the parts" : "no";
+}

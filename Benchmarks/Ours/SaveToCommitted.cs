@@ -92,7 +92,7 @@ internal sealed class SaveToCommitted(string name, bool isSqlite, int stateBytes
         await installation.VerifyAsync(events + warmUp + n + 2);
         var settled = Stopwatch.GetElapsedTime(started);
         var timesAfter = ProcessorTimes.Read(_lab, installation.Worker!.Id);
-        var loads = await Load.MeasureAsync(200, 1, i => installation.Client.LoadLatestAsync(Execution(i)));
+        var loads = await Load.MeasureAsync(_lab.Count(2000, 200), 1, i => installation.Client.LoadLatestAsync(Execution(i)));
         var sample = Sample.OfRate(n, elapsed);
         timesAfter.AddTo(sample, times, n);
         return sample

@@ -28,11 +28,11 @@ internal static class ConsoleTable
     /// <param name="report">The report.</param>
     public static string Targets(Report report)
     {
-        List<string[]> rows = [["measure", "target", "reached", "met"]];
+        List<string[]> rows = [["measure", "target", "reached", "bound", "met"]];
         foreach (var outcome in report.Outcomes)
         {
             rows.AddRange(outcome.Verdicts.Select(verdict => (string[])
-                [outcome.Title, verdict.Target.Text, Number.Text(verdict), verdict.IsMet ? "yes" : "NO"]));
+                [outcome.Title, verdict.Target.Text, Number.Text(verdict), Number.Bound(verdict), verdict.Answer]));
         }
 
         return $"\nTargets\n{Render(rows)}";

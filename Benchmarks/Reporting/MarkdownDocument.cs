@@ -21,8 +21,8 @@ internal static class MarkdownDocument
             settled, the latest checkpoint in Redis. QUICK marks measures with small counts.
 
             The targets compare ours with one part alone. On a machine whose cores all parts share, a save also pays for the
-            others: a row `bound` says how fast the raw parts are one after the other, and the columns of processor time who
-            works how long for a save.
+            others: a row `bound`, and the column of that name, say how fast the raw parts are one after the other, and the
+            columns of processor time who works how long for a save.
 
             Run it: `make bench` (all), `make bench QUICK=1` (small counts, a few minutes), `make bench BENCH=cached-one`
             (one measure; the figures of the others stay), `make bench-micro` (in-process parts, BenchmarkDotNet). It needs what `infra/install.sh servers` installs.
@@ -35,12 +35,12 @@ internal static class MarkdownDocument
             text.AppendLine($"| {name} | {value} |");
         }
 
-        text.AppendLine("\n## Targets\n").AppendLine("| measure | target | reached | met |").AppendLine("| --- | --- | --- | --- |");
+        text.AppendLine("\n## Targets\n").AppendLine("| measure | target | reached | bound | met |").AppendLine("| --- | --- | --- | --- | --- |");
         foreach (var outcome in report.All)
         {
             foreach (var verdict in outcome.Verdicts)
             {
-                text.AppendLine($"| {outcome.Title} | {verdict.Target.Text} | {Number.Text(verdict)} | {(verdict.IsMet ? "yes" : "no")} |");
+                text.AppendLine($"| {outcome.Title} | {verdict.Target.Text} | {Number.Text(verdict)} | {Number.Bound(verdict)} | {verdict.Answer} |");
             }
         }
 

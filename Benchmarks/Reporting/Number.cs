@@ -39,4 +39,8 @@ internal static class Number
     /// <param name="verdict">The verdict.</param>
     public static string Text(Verdict verdict) =>
         verdict.Against is null ? Text(verdict.Value) : $"{Text(verdict.Value)} × {verdict.Against}";
+
+    /// <summary>What the raw parts would reach.</summary>
+    /// <param name="verdict">The verdict.</param>
+    public static string Bound(Verdict verdict) => verdict.Bound is { } bound ? Text(bound) : "";
 }

@@ -56,6 +56,7 @@ internal static class ReportFiles
                     target = verdict.Target.Text,
                     value = verdict.Value,
                     against = verdict.Against,
+                    bound = verdict.Bound,
                     met = verdict.IsMet,
                 }),
             }),
