@@ -4,6 +4,9 @@ using AsyncCheckpoints.Tests.Pipeline;
 using AsyncCheckpoints.Tests.Servers;
 using AsyncCheckpoints.Worker;
 using AsyncCheckpoints.Worker.Doctor;
+using AsyncCheckpoints.Worker.Storage;
+using AsyncCheckpoints.Worker.Storage.Postgres;
+using AsyncCheckpoints.Worker.Storage.Sqlite;
 using Microsoft.Data.Sqlite;
 using Npgsql;
 using RabbitMQ.Client;
@@ -34,6 +37,44 @@ public sealed partial class DoctorTests
     }
 
     [Theory]
+    [InlineData("postgres")]
+    [InlineData("sqlite")]
+    public async Task Archive_OfAnotherPrefix_IsFoundAndRefused(string part)
+    {
+        var folder = Directory.CreateTempSubdirectory("asynccheckpoints-doctor-");
+        if (part == "sqlite")
+        {
+            _settings["ConnectionStrings__Postgres"] = null;
+            _settings["Worker__DataPath"] = folder.FullName;
+        }
+
+        ICheckpointArchive archive = part == "sqlite"
+            ? new SqliteArchive(new() { Path = Path.Combine(folder.FullName, "checkpoints.db") }, TimeProvider.System)
+            : new PostgresArchive(new() { ConnectionString = _settings["ConnectionStrings__Postgres"]! });
+        await using (((IAsyncDisposable)archive).ConfigureAwait(false))
+        {
+            await archive.MigrateAsync(default);
+            await ShouldBeHealthyAsync();
+            await archive.ClaimAsync(_prefix, default);
+            await ShouldBeHealthyAsync();
+        }
+
+        _settings["Checkpoints__Prefix"] = $"other-{_prefix}";
+        await ShouldFindAsync((part, "prefix"));
+        await using var worker = await WorkerProcess.StartAsync(_settings);
+        (await worker.WaitForExitAsync(Deployment.Patience)).ShouldNotBe(0);
+        worker.Lines.ShouldContain(line => line.Contains($"'{_prefix}'", StringComparison.Ordinal) && line.Contains("Worker:Schema", StringComparison.Ordinal));
+        folder.Delete(recursive: true);
+
+        async Task ShouldBeHealthyAsync()
+        {
+            var (code, findings) = await ExamineAsync();
+            findings.Where(finding => finding.Severity != "ok").ShouldBeEmpty();
+            code.ShouldBe(0);
+        }
+    }
+
+    [Theory]
     [InlineData(-1)]
     [InlineData(1)]
     public async Task Clock_AnHourOff_IsFound(int hours)
@@ -42,7 +83,7 @@ public sealed partial class DoctorTests
         time.Jump(TimeSpan.FromHours(hours));
         var findings = new List<Finding>();
         await RedisCheckup.RunAsync(SharedServers.Redis, new CheckpointOptions { Prefix = _prefix }, time, findings, default);
-        await PostgresCheckup.RunAsync(_settings["ConnectionStrings__Postgres"]!, new WorkerOptions(), time, findings, default);
+        await PostgresCheckup.RunAsync(_settings["ConnectionStrings__Postgres"]!, _prefix, new WorkerOptions(), time, findings, default);
         findings.Where(finding => finding.Severity != Severity.Ok).Select(finding => (finding.Part, finding.Check))
             .ShouldBe([("redis", "clock"), ("postgres", "clock")]);
     }

@@ -33,6 +33,41 @@ public abstract partial class ArchiveConformanceTests
     }
 
     [Fact]
+    public async Task ClaimAsync_TenAtOnce_OneHasIt()
+    {
+        var archives = Enumerable.Range(0, 10).Select(_ => Open()).ToArray();
+        await archives[0].MigrateAsync(default);
+
+        var claims = await Task.WhenAll(archives.Select((archive, i) => Task.Run(() => TryClaimAsync(archive, $"it's {i}"))));
+
+        claims.Where(isMine => isMine).ShouldHaveSingleItem();
+        var owner = Array.IndexOf(claims, true);
+        (await TryClaimAsync(archives[3], $"it's {owner}")).ShouldBeTrue();
+        var e = await Should.ThrowAsync<CheckpointException>(() => archives[owner].ClaimAsync("another's", default));
+        e.Message.ShouldContain($"'it's {owner}'");
+        TransientErrors.IsTransient(e).ShouldBeFalse();
+
+        // As the hint says.
+        var hint = e.Hint!;
+        await ExecuteAsync(hint[hint.IndexOf("UPDATE", StringComparison.Ordinal)..].TrimEnd('.'));
+        (await TryClaimAsync(archives[owner], "another's")).ShouldBeTrue();
+        (await TryClaimAsync(archives[3], $"it's {owner}")).ShouldBeFalse();
+
+        static async Task<bool> TryClaimAsync(ICheckpointArchive archive, string prefix)
+        {
+            try
+            {
+                await archive.ClaimAsync(prefix, default);
+                return true;
+            }
+            catch (CheckpointException)
+            {
+                return false;
+            }
+        }
+    }
+
+    [Fact]
     public async Task Create_TwoPrefixes_AreIsolated()
     {
         var a = await CreateSut("tenant_a_");

@@ -3,6 +3,7 @@ using System.Threading.Channels;
 using AsyncCheckpoints.Diagnostics;
 using AsyncCheckpoints.Saving;
 using AsyncCheckpoints.Worker.Diagnostics;
+using AsyncCheckpoints.Worker.Hosting;
 using AsyncCheckpoints.Worker.Storage;
 using Microsoft.Extensions.Options;
 
@@ -24,6 +25,7 @@ internal sealed partial class ArchiveWriter : BackgroundService
     private readonly ArchiveState _state;
     private readonly PendingSettler _settler;
     private readonly WorkerOptions _options;
+    private readonly string? _prefix;
     private readonly TimeProvider _time;
     private readonly WorkerMetrics _metrics;
     private readonly ILogger<ArchiveWriter> _logger;
@@ -36,7 +38,9 @@ internal sealed partial class ArchiveWriter : BackgroundService
         ICheckpointArchive archive,
         ArchiveState state,
         PendingSettler settler,
+        WorkerParts parts,
         IOptions<WorkerOptions> options,
+        IOptions<CheckpointOptions> checkpointOptions,
         TimeProvider time,
         WorkerMetrics metrics,
         ILogger<ArchiveWriter> logger)
@@ -45,6 +49,7 @@ internal sealed partial class ArchiveWriter : BackgroundService
         _state = state;
         _settler = settler;
         _options = options.Value;
+        _prefix = parts.IsEmbedded ? null : checkpointOptions.Value.Prefix;
         _time = time;
         _metrics = metrics;
         _logger = logger;
@@ -161,6 +166,11 @@ internal sealed partial class ArchiveWriter : BackgroundService
             try
             {
                 var applied = await _archive.MigrateAsync(stoppingToken);
+                if (_prefix is not null)
+                {
+                    await _archive.ClaimAsync(_prefix, stoppingToken);
+                }
+
                 _state.Migrated(applied);
                 return;
             }

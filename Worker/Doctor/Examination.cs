@@ -49,12 +49,12 @@ internal static class Examination
         }
 
         findings.AddRange(parts.Postgres is { } postgres
-            ? await AskAsync("postgres", found => PostgresCheckup.RunAsync(postgres, worker, services.GetRequiredService<TimeProvider>(), found, cancellationToken), cancellationToken)
+            ? await AskAsync("postgres", found => PostgresCheckup.RunAsync(postgres, checkpoints.Prefix, worker, services.GetRequiredService<TimeProvider>(), found, cancellationToken), cancellationToken)
             : await AskAsync(
                 "sqlite",
                 found =>
                 {
-                    SqliteCheckup.Run(worker, found);
+                    SqliteCheckup.Run(parts.IsEmbedded ? null : checkpoints.Prefix, worker, found);
                     return Task.CompletedTask;
                 },
                 cancellationToken));

@@ -1,5 +1,6 @@
 using System.Globalization;
 using AsyncCheckpoints.Worker.Storage;
+using AsyncCheckpoints.Worker.Storage.Postgres;
 using Npgsql;
 
 namespace AsyncCheckpoints.Worker.Doctor;
@@ -13,7 +14,7 @@ internal static class PostgresCheckup
     private static readonly TimeSpan MaxClockDifference = TimeSpan.FromSeconds(5);
 
     public static async Task RunAsync(
-        string connectionString, WorkerOptions options, TimeProvider time, List<Finding> findings, CancellationToken cancellationToken)
+        string connectionString, string prefix, WorkerOptions options, TimeProvider time, List<Finding> findings, CancellationToken cancellationToken)
     {
         await using var source = NpgsqlDataSource.Create(connectionString);
         var version = int.Parse(await ScalarAsync<string>(source, "/* doctor.version */ SELECT current_setting('server_version_num')", cancellationToken), CultureInfo.InvariantCulture);
@@ -37,7 +38,7 @@ internal static class PostgresCheckup
         findings.Add(difference <= MaxClockDifference
             ? new Finding(Severity.Ok, Part, "clock", $"{difference.TotalMilliseconds:F0} ms from this machine's")
             : new Finding(Severity.Warning, Part, "clock", $"{difference.TotalSeconds:F1} s from this machine's.", "Let both follow NTP."));
-        await CheckSchemaAsync(source, options, findings, cancellationToken);
+        await CheckSchemaAsync(source, prefix, options, findings, cancellationToken);
 
         async Task CheckAsync(string setting, Func<string, bool> isGood, string harm, string advice, Severity severity)
         {
@@ -58,7 +59,7 @@ internal static class PostgresCheckup
                 Severity.Warning, Part, "max_connections", $"{allowed}, and one worker may take {pool}.", $"Raise max_connections, or set Maximum Pool Size below {allowed - ReservedConnections}."));
     }
 
-    private static async Task CheckSchemaAsync(NpgsqlDataSource source, WorkerOptions options, List<Finding> findings, CancellationToken cancellationToken)
+    private static async Task CheckSchemaAsync(NpgsqlDataSource source, string prefix, WorkerOptions options, List<Finding> findings, CancellationToken cancellationToken)
     {
         var missing = await MissingRightsAsync(source, options, cancellationToken);
         if (missing.Length > 0)
@@ -76,6 +77,11 @@ internal static class PostgresCheckup
             ? await ScalarAsync<int>(source, $"/* doctor.schema_version */ SELECT coalesce(max(v.version), 0) FROM {tables}schema_version AS v", cancellationToken)
             : 0;
         findings.Add(SchemaFinding(Part, found, known));
+        if (found == known)
+        {
+            await using var read = source.CreateCommand(new PostgresSql(tables).PrefixRead);
+            findings.Add(OwnerFinding(Part, (string?)await read.ExecuteScalarAsync(cancellationToken), prefix, tables));
+        }
     }
 
     private static async Task<string> MissingRightsAsync(NpgsqlDataSource source, WorkerOptions options, CancellationToken cancellationToken)
@@ -98,7 +104,7 @@ internal static class PostgresCheckup
                     AND (c.relname = ANY ($2) OR c.relname = $3 AND r.right_name = 'SELECT')
             ) AS m
             """);
-        string[] names = ["checkpoints", "inbox", "outbox", "dead_letters", "tombstones", "jobs", "job_findings", "audit"];
+        string[] names = ["checkpoints", "inbox", "outbox", "dead_letters", "tombstones", "jobs", "job_findings", "audit", "installation"];
         command.Parameters.Add(new() { Value = options.Schema });
         command.Parameters.Add(new() { Value = names.Select(name => options.TablePrefix + name).ToArray() });
         command.Parameters.Add(new() { Value = $"{options.TablePrefix}schema_version" });
@@ -110,6 +116,11 @@ internal static class PostgresCheckup
         found > known ? new Finding(Severity.Error, part, "schema", $"Version {found}; this program knows versions up to {known}.", "Run the newer program.")
         : found < known ? new Finding(Severity.Ok, part, "schema", $"Version {found}; 'migrate', or the next start of a worker, brings it to {known}.")
         : new Finding(Severity.Ok, part, "schema", $"Version {found}");
+
+    /// <summary>Whose archive it is.</summary>
+    public static Finding OwnerFinding(string part, string? owner, string prefix, string tables) => Ownership.FindConflict(owner, prefix, tables) is var (message, hint)
+        ? new Finding(Severity.Error, part, "prefix", message, hint)
+        : new Finding(Severity.Ok, part, "prefix", owner ?? "The first worker that starts takes it.");
 
     private static async Task<T> ScalarAsync<T>(NpgsqlDataSource source, string sql, CancellationToken cancellationToken)
     {

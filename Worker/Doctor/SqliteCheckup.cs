@@ -10,7 +10,7 @@ internal static class SqliteCheckup
 {
     private const string Part = "sqlite";
 
-    public static void Run(WorkerOptions options, List<Finding> findings)
+    public static void Run(string? prefix, WorkerOptions options, List<Finding> findings)
     {
         SQLitePCL.Batteries_V2.Init();
         var path = Path.GetFullPath(Path.Combine(options.DataPath, "checkpoints.db"));
@@ -21,6 +21,7 @@ internal static class SqliteCheckup
             return;
         }
 
+        var sql = new SqliteSql(options.TablePrefix);
         using var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Mode = SqliteOpenMode.ReadOnly, Pooling = false }.ToString());
         try
         {
@@ -34,22 +35,25 @@ internal static class SqliteCheckup
                 ? new Finding(Severity.Ok, Part, "journal_mode", mode)
                 : new Finding(Severity.Warning, Part, "journal_mode", $"{mode}; the worker uses wal.", "Check that the disk is a local one: wal does not work on network file systems."));
             var known = Migrations.Load("Sqlite", options.TablePrefix, options.TablePrefix)[^1].Version;
-            findings.Add(PostgresCheckup.SchemaFinding(Part, VersionOf(), known));
+            var version = VersionOf();
+            findings.Add(PostgresCheckup.SchemaFinding(Part, version, known));
+            if (prefix is not null && version == known)
+            {
+                var owner = (string)Scalar(sql.PrefixRead);
+                findings.Add(PostgresCheckup.OwnerFinding(Part, owner.Length > 0 ? owner : null, prefix, options.TablePrefix));
+            }
         }
         catch (SqliteException e)
         {
             findings.Add(new Finding(Severity.Error, Part, "file", $"It cannot be read: {e.Message}", "Restore it from a backup, and back-fill from Redis."));
         }
 
-        int VersionOf()
-        {
-            var sql = new SqliteSql(options.TablePrefix);
-            return Convert.ToInt32(Scalar(sql.TableExists), CultureInfo.InvariantCulture) == 0 ? 0 : Convert.ToInt32(Scalar(sql.VersionRead), CultureInfo.InvariantCulture);
-        }
+        int VersionOf() =>
+            Convert.ToInt32(Scalar(sql.TableExists), CultureInfo.InvariantCulture) == 0 ? 0 : Convert.ToInt32(Scalar(sql.VersionRead), CultureInfo.InvariantCulture);
 
-        object Scalar(string sql)
+        object Scalar(string text)
         {
-            using var statement = new SqliteStatement(connection, sql);
+            using var statement = new SqliteStatement(connection, text);
             using var reader = statement.Query(null);
             return reader.Read() ? reader.GetValue(0) : "";
         }

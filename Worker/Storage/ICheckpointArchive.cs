@@ -18,6 +18,12 @@ internal interface ICheckpointArchive
     /// <returns>How many migrations this call applied.</returns>
     Task<int> MigrateAsync(CancellationToken cancellationToken);
 
+    /// <summary>Writes down whose archive this is, where nobody has.</summary>
+    /// <param name="prefix">The deployment's prefix.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    /// <exception cref="CheckpointException">It is that of another prefix; a retry does not help.</exception>
+    Task ClaimAsync(string prefix, CancellationToken cancellationToken);
+
     /// <summary>Answers when the archive can be read.</summary>
     Task PingAsync(CancellationToken cancellationToken);
 

@@ -14,6 +14,7 @@ namespace AsyncCheckpoints.Worker.Storage.Postgres;
 internal sealed partial class PostgresArchive : ICheckpointArchive, IJobStore, IAsyncDisposable
 {
     private readonly NpgsqlDataSource _source;
+    private readonly string _tables;
     private readonly PostgresSql _sql;
     private readonly PostgresMigrator _migrator;
     private readonly long _lockBase;
@@ -43,11 +44,11 @@ internal sealed partial class PostgresArchive : ICheckpointArchive, IJobStore, I
         builder.ConnectionStringBuilder.NoResetOnClose = true;
         builder.UseLoggerFactory(loggers);
         _source = builder.Build();
-        var tables = $"\"{options.Schema}\".{options.TablePrefix}";
-        _sql = new PostgresSql(tables);
+        _tables = $"\"{options.Schema}\".{options.TablePrefix}";
+        _sql = new PostgresSql(_tables);
         _lockBase = LockBase(options);
         _total = new CountedTotal(CountAllAsync, TimeProvider.System);
-        _migrator = new PostgresMigrator(_source, options, _sql, tables, _lockBase + Buckets);
+        _migrator = new PostgresMigrator(_source, options, _sql, _tables, _lockBase + Buckets);
     }
 
     /// <inheritdoc />
@@ -64,6 +65,15 @@ internal sealed partial class PostgresArchive : ICheckpointArchive, IJobStore, I
 
     /// <inheritdoc />
     public Task<int> MigrateAsync(CancellationToken cancellationToken) => _migrator.MigrateAsync(cancellationToken);
+
+    /// <inheritdoc />
+    public async Task ClaimAsync(string prefix, CancellationToken cancellationToken)
+    {
+        await using var batch = _source.CreateBatch();
+        batch.BatchCommands.Add(new NpgsqlBatchCommand(_sql.PrefixAdd) { Parameters = { Text(prefix) } });
+        batch.BatchCommands.Add(new NpgsqlBatchCommand(_sql.PrefixRead));
+        Ownership.ThrowIfOthers((string?)await batch.ExecuteScalarAsync(cancellationToken), prefix, _tables);
+    }
 
     /// <inheritdoc />
     public async Task PingAsync(CancellationToken cancellationToken)

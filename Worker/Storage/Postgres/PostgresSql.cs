@@ -349,6 +349,10 @@ internal sealed partial class PostgresSql(string tables)
 
     public string VersionAdd { get; } = $"/* migration.applied */ INSERT INTO {tables}schema_version (version, name) VALUES ($1, $2)";
 
+    public string PrefixAdd { get; } = $"/* installation.add */ INSERT INTO {tables}installation (name, value) VALUES ('prefix', $1) ON CONFLICT DO NOTHING";
+
+    public string PrefixRead { get; } = $"/* installation.read */ SELECT i.value FROM {tables}installation AS i WHERE i.name = 'prefix'";
+
     /// <summary>
     /// $1 execution, $2 namespace, $3 id, $4 parent, $5 node, $6 and $7 lowest and highest sequence, $8 to $10 the
     /// position behind which to start, $11 metadata, $12 its arrays with their paths, $13 limit, $14 bytes.

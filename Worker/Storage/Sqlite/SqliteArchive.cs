@@ -74,6 +74,17 @@ internal sealed partial class SqliteArchive : ICheckpointArchive, IJobStore, IAs
         cancellationToken);
 
     /// <inheritdoc />
+    public Task ClaimAsync(string prefix, CancellationToken cancellationToken) => _connections.WriteAsync(
+        (transaction, prepare) =>
+        {
+            prepare(_sql.PrefixAdd).Execute(transaction, prefix);
+            using var reader = prepare(_sql.PrefixRead).Query(transaction);
+            Ownership.ThrowIfOthers(reader.Read() ? reader.GetString(0) : null, prefix, _options.TablePrefix);
+            return true;
+        },
+        cancellationToken);
+
+    /// <inheritdoc />
     public Task PingAsync(CancellationToken cancellationToken) => _connections.ReadAsync(
         connection =>
         {

@@ -65,6 +65,10 @@ internal sealed partial class SqliteSql(string tables)
         INSERT INTO {tables}schema_version (version, name, applied_at) VALUES (?1, ?2, ?3)
         """;
 
+    public string PrefixAdd { get; } = $"/* installation.add */ INSERT INTO {tables}installation (name, value) VALUES ('prefix', ?1) ON CONFLICT DO NOTHING";
+
+    public string PrefixRead { get; } = $"/* installation.read */ SELECT i.value FROM {tables}installation AS i WHERE i.name = 'prefix'";
+
     public string InboxAdd { get; } = $"""
         /* inbox.add */
         INSERT INTO {tables}inbox (command_id, received_at) VALUES (?1, ?2) ON CONFLICT (command_id) DO NOTHING
