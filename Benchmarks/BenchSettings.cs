@@ -10,8 +10,9 @@ namespace AsyncCheckpoints.Benchmarks;
 /// <summary>How servers, ours and the peers are set, as the servers themselves tell it.</summary>
 internal static class BenchSettings
 {
-    // PostgreSQL's own bound of its log, in files of 16 MB.
+    // As much as PostgreSQL lets its log grow to by itself.
     private const int LogFiles = 64;
+    private const int LogFileMegabytes = 16;
 
     /// <summary>
     /// PostgreSQL's durable defaults; it notes when a transaction committed and what a statement took, and keeps the files
@@ -20,7 +21,7 @@ internal static class BenchSettings
     public static ServerSettings Servers { get; } = new()
     {
         RedisAppendFsync = "everysec",
-        PostgresArguments = "-c min_wal_size=1GB -c track_commit_timestamp=on -c shared_preload_libraries=pg_stat_statements",
+        PostgresArguments = $"-c min_wal_size={LogFiles * LogFileMegabytes}MB -c track_commit_timestamp=on -c shared_preload_libraries=pg_stat_statements",
     };
 
     /// <summary>

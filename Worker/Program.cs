@@ -19,7 +19,7 @@ return await CheckpointsCommand.RunAsync(args, async settings =>
     var app = builder.Build();
     app.MapCheckpointWorker();
     var watch = app.Services.GetRequiredService<ConsumptionWatch>();
-    var parts = app.Services.GetServices<IHostedService>().OfType<BackgroundService>().ToList();
+    var backgroundServices = app.Services.GetServices<IHostedService>().OfType<BackgroundService>().ToList();
     var stopping = app.Lifetime.ApplicationStopping;
     try
     {
@@ -30,5 +30,5 @@ return await CheckpointsCommand.RunAsync(args, async settings =>
         // Told to stop while a part of it was still starting, or a part that cannot be stopped any more.
     }
 
-    return watch.HasGivenUp || parts.Exists(part => part.ExecuteTask is { IsFaulted: true }) ? ExitCodes.Failed : ExitCodes.Done;
+    return watch.HasGivenUp || backgroundServices.Exists(service => service.ExecuteTask is { IsFaulted: true }) ? ExitCodes.Failed : ExitCodes.Done;
 });

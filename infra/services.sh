@@ -70,7 +70,7 @@ up_local() {
   infra/install.sh servers
   status=$(infra/servers.sh status "$state")
   case "$status" in
-    *stopped*) infra/servers.sh start "$state" ;;
+    *stopped*) POSTGRES_ARGS="-c min_wal_size=1GB ${POSTGRES_ARGS:-}" infra/servers.sh start "$state" ;;
     *) echo "Already running." ;;
   esac
 }

@@ -30,7 +30,7 @@ internal sealed record Target(string Of, string Metric, IReadOnlyList<string> Ag
 
         if (Against.Count == 0)
         {
-            return new Verdict(this, value, null, IsMet(value), null);
+            return new Verdict(this, value, null, null);
         }
 
         var others = Against.Where(name => results.TryGetValue(name, out var figures) && figures.TryGetMedian(Metric, out _))
@@ -42,22 +42,25 @@ internal sealed record Target(string Of, string Metric, IReadOnlyList<string> Ag
 
         var other = Measuring.Metric.IsHigherBetter(Metric) ? others.MinBy(o => o.Value) : others.MaxBy(o => o.Value);
         double? best = bound is not null && results.TryGetValue(bound, out var parts) && parts.TryGetMedian(Metric, out var median) ? median / other.Value : null;
-        return new Verdict(this, value / other.Value, other.Name, IsMet(value / other.Value), best);
+        return new Verdict(this, value / other.Value, other.Name, best);
     }
 
-    private bool IsMet(double value) => IsMinimum ? value >= Limit : value <= Limit;
+    /// <summary>Whether a figure, or a ratio, is within the bound.</summary>
+    /// <param name="value">The figure.</param>
+    public bool IsMet(double value) => IsMinimum ? value >= Limit : value <= Limit;
 }
 
 /// <summary>Whether a target is met.</summary>
 /// <param name="Target">The target.</param>
 /// <param name="Value">The ratio or figure.</param>
 /// <param name="Against">What it was compared with.</param>
-/// <param name="IsMet">The answer.</param>
 /// <param name="Bound">What the raw parts, one after the other, would reach.</param>
-internal sealed record Verdict(Target Target, double Value, string? Against, bool IsMet, double? Bound)
+internal sealed record Verdict(Target Target, double Value, string? Against, double? Bound)
 {
+    public bool IsMet => Target.IsMet(Value);
+
     /// <summary>Whether the raw parts by themselves miss the target too.</summary>
-    public bool IsAboveBound => Bound is { } bound && (Target.IsMinimum ? bound < Target.Limit : bound > Target.Limit);
+    public bool IsAboveBound => Bound is { } bound && !Target.IsMet(bound);
 
     /// <summary>The answer in a word.</summary>
     public string Answer => IsMet ? "yes" : IsAboveBound ? "no, nor do the parts" : "no";

@@ -1,10 +1,10 @@
 using AsyncCheckpoints.Messaging;
 using AsyncCheckpoints.Redis;
+using AsyncCheckpoints.Tests.Jobs;
 using AsyncCheckpoints.Tests.Pipeline;
 using AsyncCheckpoints.Tests.Servers;
 using AsyncCheckpoints.Worker;
 using AsyncCheckpoints.Worker.Doctor;
-using AsyncCheckpoints.Worker.Storage;
 using AsyncCheckpoints.Worker.Storage.Postgres;
 using AsyncCheckpoints.Worker.Storage.Sqlite;
 using Microsoft.Data.Sqlite;
@@ -48,14 +48,13 @@ public sealed partial class DoctorTests
             _settings["Worker__DataPath"] = folder.FullName;
         }
 
-        ICheckpointArchive archive = part == "sqlite"
+        await using (var opened = new JobWorker.OpenedArchive(part == "sqlite"
             ? new SqliteArchive(new() { Path = Path.Combine(folder.FullName, "checkpoints.db") }, TimeProvider.System)
-            : new PostgresArchive(new() { ConnectionString = _settings["ConnectionStrings__Postgres"]! });
-        await using (((IAsyncDisposable)archive).ConfigureAwait(false))
+            : new PostgresArchive(new() { ConnectionString = _settings["ConnectionStrings__Postgres"]! })))
         {
-            await archive.MigrateAsync(default);
+            await opened.Archive.MigrateAsync(default);
             await ShouldBeHealthyAsync();
-            await archive.ClaimAsync(_prefix, default);
+            await opened.Archive.ClaimAsync(_prefix, default);
             await ShouldBeHealthyAsync();
         }
 
@@ -65,13 +64,6 @@ public sealed partial class DoctorTests
         (await worker.WaitForExitAsync(Deployment.Patience)).ShouldNotBe(0);
         worker.Lines.ShouldContain(line => line.Contains($"'{_prefix}'", StringComparison.Ordinal) && line.Contains("Worker:Schema", StringComparison.Ordinal));
         folder.Delete(recursive: true);
-
-        async Task ShouldBeHealthyAsync()
-        {
-            var (code, findings) = await ExamineAsync();
-            findings.Where(finding => finding.Severity != "ok").ShouldBeEmpty();
-            code.ShouldBe(0);
-        }
     }
 
     [Theory]

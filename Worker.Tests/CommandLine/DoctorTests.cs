@@ -31,9 +31,7 @@ public sealed partial class DoctorTests : IAsyncLifetime
     [Fact]
     public async Task Healthy_EndsWith0()
     {
-        var (code, findings) = await ExamineAsync();
-        findings.Where(finding => finding.Severity != "ok").ShouldBeEmpty();
-        code.ShouldBe(0);
+        var findings = await ShouldBeHealthyAsync();
         findings.Select(finding => finding.Part).Distinct().Order().ShouldBe(["postgres", "rabbitmq", "redis"]);
     }
 
@@ -157,6 +155,14 @@ public sealed partial class DoctorTests : IAsyncLifetime
     {
         _settings[setting] = value;
         await ShouldFindAsync((part, check));
+    }
+
+    private async Task<IReadOnlyList<(string Severity, string Part, string Check, bool HasAdvice)>> ShouldBeHealthyAsync()
+    {
+        var (code, findings) = await ExamineAsync();
+        findings.Where(finding => finding.Severity != "ok").ShouldBeEmpty();
+        code.ShouldBe(0);
+        return findings;
     }
 
     private async Task ShouldFindAsync(params (string Part, string Check)[] expected)

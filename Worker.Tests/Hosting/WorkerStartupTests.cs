@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using AsyncCheckpoints.Tests.CommandLine;
 using AsyncCheckpoints.Tests.Servers;
+using AsyncCheckpoints.Worker.Storage.Sqlite;
 using Shouldly;
 using Xunit;
 
@@ -14,13 +15,35 @@ public sealed class WorkerStartupTests
     public async Task Start_Embedded_PrintsCurlLinesThatWorkAsPrinted()
     {
         await using var worker = await WorkerProcess.StartAsync();
-        await worker.WaitForLineAsync(line => line.Contains("curl", StringComparison.Ordinal) && line.EndsWith("/checkpoints'", StringComparison.Ordinal), Patience);
-        var lines = worker.Lines.Where(line => line.TrimStart().StartsWith("curl ", StringComparison.Ordinal)).ToList();
+        var lines = await CurlLinesAsync(worker);
         lines.Count.ShouldBe(3);
 
         (await RunAsync(lines[0])).ShouldContain("\"reached\":\"persisted\"");
         (await RunAsync(lines[1])).ShouldBe("{\"step\":1}");
         (await RunAsync(lines[2])).ShouldContain("\"node\":\"plan\"");
+    }
+
+    [Fact]
+    public async Task Start_EmbeddedUnderAnyPrefix_LeavesTheArchiveToAll()
+    {
+        var folder = Directory.CreateTempSubdirectory("asynccheckpoints-startup-");
+        foreach (var prefix in (string[])["one", "two"])
+        {
+            await using var worker = await WorkerProcess.StartAsync(new Dictionary<string, string?>
+            {
+                ["Worker__DataPath"] = folder.FullName,
+                ["Checkpoints__Prefix"] = prefix,
+            });
+            (await RunAsync((await CurlLinesAsync(worker))[0])).ShouldContain("\"reached\":\"persisted\"");
+            await worker.EndAsync(Patience);
+        }
+
+        await using (var archive = new SqliteArchive(new() { Path = Path.Combine(folder.FullName, "checkpoints.db") }, TimeProvider.System))
+        {
+            await archive.ClaimAsync("three", default);
+        }
+
+        folder.Delete(recursive: true);
     }
 
     [Theory]
@@ -69,6 +92,12 @@ public sealed class WorkerStartupTests
     {
         await using var worker = await WorkerProcess.StartAsync(new Dictionary<string, string?> { ["worker__http__requesttimeout"] = "00:00:30" });
         await worker.WaitForLineAsync(line => line.Contains("Listening on", StringComparison.Ordinal), Patience);
+    }
+
+    private static async Task<IReadOnlyList<string>> CurlLinesAsync(WorkerProcess worker)
+    {
+        await worker.WaitForLineAsync(line => line.Contains("curl", StringComparison.Ordinal) && line.EndsWith("/checkpoints'", StringComparison.Ordinal), Patience);
+        return [.. worker.Lines.Where(line => line.TrimStart().StartsWith("curl ", StringComparison.Ordinal))];
     }
 
     private static async Task<string> RunAsync(string line)

@@ -70,16 +70,17 @@ internal static class PostgresCheckup
 
         findings.Add(new Finding(Severity.Ok, Part, "rights", "The role has what a worker needs."));
         var tables = $"\"{options.Schema}\".{options.TablePrefix}";
-        await using var exists = source.CreateCommand("/* doctor.schema */ SELECT to_regclass($1) IS NOT NULL");
+        var sql = new PostgresSql(tables);
+        await using var exists = source.CreateCommand(PostgresSql.TableExists);
         exists.Parameters.Add(new() { Value = $"{tables}schema_version" });
         var known = Migrations.Load("Postgres", tables, options.TablePrefix)[^1].Version;
         var found = await exists.ExecuteScalarAsync(cancellationToken) is true
-            ? await ScalarAsync<int>(source, $"/* doctor.schema_version */ SELECT coalesce(max(v.version), 0) FROM {tables}schema_version AS v", cancellationToken)
+            ? await ScalarAsync<int>(source, sql.VersionRead, cancellationToken)
             : 0;
         findings.Add(SchemaFinding(Part, found, known));
         if (found == known)
         {
-            await using var read = source.CreateCommand(new PostgresSql(tables).PrefixRead);
+            await using var read = source.CreateCommand(sql.PrefixRead);
             findings.Add(OwnerFinding(Part, (string?)await read.ExecuteScalarAsync(cancellationToken), prefix, tables));
         }
     }
