@@ -9,6 +9,8 @@ internal static class Metric
     public const string P50 = "p50 µs";
     public const string P99 = "p99 µs";
     public const string P999 = "p99.9 µs";
+    public const string FlushP99 = "p99 µs of a flush of 8 KB beside it";
+    public const string FlushLongest = "longest µs of a flush of 8 KB beside it";
     public const string LoadLatestP50 = "LoadLatest p50 µs";
     public const string Allocated = "B allocated/operation";
     public const string AllocatedByAll = "B allocated/operation by all threads";

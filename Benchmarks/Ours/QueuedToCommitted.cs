@@ -5,7 +5,8 @@ namespace AsyncCheckpoints.Benchmarks.Ours;
 
 /// <summary>
 /// From SaveAsync returning Queued to the commit in PostgreSQL, while saves come in steadily at half of the rate that the
-/// same installation reaches at most. PostgreSQL's own commit times against the clock of the same machine.
+/// same installation reaches at most. PostgreSQL's own commit times against the clock of the same machine. Beside it the
+/// disk is watched: nothing commits while that stands still.
 /// </summary>
 /// <param name="name">For the table.</param>
 internal sealed class QueuedToCommitted(string name) : IContender
@@ -14,6 +15,7 @@ internal sealed class QueuedToCommitted(string name) : IContender
     private Lab _lab = null!;
     private double _rate;
     private int _round;
+    private long _saves;
 
     public string Name => name;
 
@@ -31,8 +33,10 @@ internal sealed class QueuedToCommitted(string name) : IContender
         var round = ++_round;
         var count = (int)(_rate * _lab.Count(20, 3));
         var queued = new long[count];
+        await using var probe = new FlushProbe(_lab.Servers.Folder);
         await SaveAsync(count, round, queued);
         await Load.UntilAsync(async () => await CountAsync(round) == count, "everything is archived");
+        await probe.StopAsync();
 
         var latencies = new Latencies(count);
         await using var command = table.Source.CreateCommand($"""
@@ -49,7 +53,10 @@ internal sealed class QueuedToCommitted(string name) : IContender
         }
 
         Expect.Equal(count, read, "commit times");
-        return Sample.Of(latencies).With(Metric.Rate, _rate);
+        await VerifyAsync(count);
+        var sample = Sample.Of(latencies).With(Metric.Rate, _rate);
+        probe.AddTo(sample);
+        return sample;
     }
 
     public async ValueTask DisposeAsync()
@@ -93,8 +100,13 @@ internal sealed class QueuedToCommitted(string name) : IContender
         var started = await table.NowAsync();
         await Load.RunAsync(count, 1024, i => Saves.SaveAsync(_installation!.Client, Saves.Make(i, _lab.State(1024)), Saves.Queued));
         await Load.UntilAsync(async () => await table.CountAsync() == before + count, "everything is archived");
-        return count / (await table.LastCommitAsync() - started).TotalSeconds;
+        var rate = count / (await table.LastCommitAsync() - started).TotalSeconds;
+        await VerifyAsync(count);
+        return rate;
     }
+
+    /// <summary>What comes next does not share the machine with what these left to do.</summary>
+    private Task VerifyAsync(int saves) => _installation!.VerifyAsync(_saves += saves);
 
     private Task<long> CountAsync(int round) => _installation!.Table.ScalarAsync<long>(
         $"SELECT count(*) FROM {_installation.Table.Schema}.checkpoints WHERE node_name = 'round-{round}'");

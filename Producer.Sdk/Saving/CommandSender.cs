@@ -12,13 +12,14 @@ namespace AsyncCheckpoints.Saving;
 
 /// <summary>
 /// The broker's leg. Whatever waits goes into one message: while messages are under way, the next one grows. What a caller
-/// waits for never lingers; messages of nothing else follow each other at a distance, so that they get worth their while.
+/// waits for leaves with what is on its way to Redis at that moment, and never waits for more to come; messages of nothing
+/// else follow each other at a distance, so that they get worth their while.
 /// A message that the broker does not confirm is sent again, with backoff, except for what Redis holds as pending
 /// and nobody insists on: the worker's rescuer takes that from there.
 /// </summary>
 internal sealed class CommandSender : IAsyncDisposable
 {
-    // Between messages that nobody waits for.
+    // Between messages that nobody waits for; longer than Redis takes, unless it is in trouble.
     private static readonly TimeSpan Distance = TimeSpan.FromMilliseconds(10);
 
     private readonly Channel<Command> _waiting = Channel.CreateUnbounded<Command>(new() { SingleReader = true });
@@ -36,6 +37,7 @@ internal sealed class CommandSender : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly ILogger<CommandSender> _logger;
     private readonly SemaphoreSlim _slots;
+    private readonly Gathering _gathering;
     private readonly Task _loop;
     private int _isChanged;
     private int _underWay;
@@ -63,7 +65,21 @@ internal sealed class CommandSender : IAsyncDisposable
         _stoppingToken = _stopping.Token;
         _slots = new SemaphoreSlim(_options.MaxConcurrentSends);
         _breaker = new Breaker("broker", time, logger);
+        _gathering = new Gathering(Distance, time);
         _loop = Task.Run(RunAsync);
+    }
+
+    /// <summary>A save sets out for Redis. Its command follows; <see cref="Arrived"/> is called after that, or when there is none.</summary>
+    public void Expect() => _gathering.SetOut();
+
+    /// <summary>What was expected is here, or will not come.</summary>
+    public void Arrived()
+    {
+        _gathering.Arrive();
+        if (IsWorthASend)
+        {
+            SetChanged();
+        }
     }
 
     /// <summary>Takes a command, whose room in the buffer is reserved; the sender gives the room back.</summary>
@@ -148,6 +164,7 @@ internal sealed class CommandSender : IAsyncDisposable
 
     private async Task UntilWorthASendAsync()
     {
+        _gathering.Begin();
         while (!IsWorthASend)
         {
             if (await _changed.WaitAsync(Volatile.Read(ref _underWay) == 0 ? Distance : Timeout.InfiniteTimeSpan, _stoppingToken))
@@ -158,12 +175,12 @@ internal sealed class CommandSender : IAsyncDisposable
     }
 
     /// <summary>
-    /// At once while nothing is under way and somebody waits, or nothing was sent a moment ago; otherwise what is worth a
-    /// message of its own.
+    /// While nothing is under way, what somebody waits for, once it is gathered, or what has waited for a moment; otherwise
+    /// what is worth a message of its own.
     /// </summary>
     private bool IsWorthASend =>
         (Volatile.Read(ref _underWay) == 0
-            && (Volatile.Read(ref _awaitedItems) > 0 || _time.GetElapsedTime(Volatile.Read(ref _sentAt)) >= Distance))
+            && (Volatile.Read(ref _awaitedItems) > 0 ? _gathering.IsOver : _time.GetElapsedTime(Volatile.Read(ref _sentAt)) >= Distance))
         || Volatile.Read(ref _waitingItems) >= _options.BatchMaxItems / 2
         || Volatile.Read(ref _waitingBytes) >= _options.BatchMaxBytes / 2;
 
@@ -230,6 +247,7 @@ internal sealed class CommandSender : IAsyncDisposable
         }
         finally
         {
+            _gathering.Begin();
             Interlocked.Decrement(ref _underWay);
             SetChanged();
             _slots.Release();

@@ -394,11 +394,21 @@ internal sealed class SavePipeline : IAsyncDisposable
         var started = _time.GetTimestamp();
         var wanted = intake.Options!.Durability ?? _options.DefaultDurability;
         Command? command = null;
+        bool isUnchanged;
         try
         {
-            (command, var isUnchanged) = await WriteAsync(intake, wanted);
-            intake.Waiter!.Follow(command, isUnchanged);
-            _sender.Enqueue(command);
+            _sender.Expect();
+            try
+            {
+                (command, isUnchanged) = await WriteAsync(intake, wanted);
+                intake.Waiter!.Follow(command, isUnchanged);
+                _sender.Enqueue(command);
+            }
+            finally
+            {
+                _sender.Arrived();
+            }
+
             var reached = wanted <= Durability.Cached && command.IsCached ? Durability.Cached : await command.Reached;
             _metrics.SaveCompleted(_time.GetElapsedTime(started), intake.Checkpoint.State.Length, wanted, reached);
             return new SaveResult(command.Key, command.Sequence, reached, command.IsCached, isUnchanged, command.IsSpooled);
