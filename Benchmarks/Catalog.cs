@@ -135,7 +135,7 @@ internal static class Catalog
             "load-redis",
             "LoadLatest from Redis",
             Metric.P50,
-            [() => new RedisGet("raw GET"), () => new LatestLoads("LoadLatest", isArchived: false)],
+            [() => new RedisGet("raw GET"), () => new RedisLatestScript("our script by itself"), () => new LatestLoads("LoadLatest", isArchived: false)],
             [Target.AtMost(1.5, "LoadLatest", Metric.P50, "raw GET")]),
         new(
             "load-archive",
