@@ -30,7 +30,7 @@ internal sealed class CommandTransport(ICheckpointBus bus, Routes routes, IOptio
             await endpoint.Send(message, Pipe.Execute<SendContext<CheckpointCommands>>(context => Prepare(context, reply)), cancellationToken)
                 .WaitAsync(cancellationToken);
         }
-        catch (Exception e) when (e is not OutOfMemoryException)
+        catch (Exception e)
         {
             throw new CheckpointUnavailableException(
                 $"The broker did not confirm {message.Saves.Count + message.Deletes.Count + message.Clears.Count} commands: {e.Message}",
@@ -48,7 +48,7 @@ internal sealed class CommandTransport(ICheckpointBus bus, Routes routes, IOptio
             await ConnectAsync().WaitAsync(cancellationToken);
             return new ArchivedReply(bus);
         }
-        catch (Exception e) when (e is not OutOfMemoryException)
+        catch (Exception e)
         {
             throw new CheckpointUnavailableException("The worker's answer cannot be expected: the broker is away.", "Check that RabbitMQ can be reached.", e);
         }

@@ -34,7 +34,8 @@ internal sealed class Breaker(string name, TimeProvider time, ILogger logger)
     /// <summary>A call was answered.</summary>
     public void Succeeded()
     {
-        if (Volatile.Read(ref _failures) != 0)
+        // A failure that was counted before the last success may open it after that.
+        if (Volatile.Read(ref _failures) != 0 || Volatile.Read(ref _openUntil) != 0)
         {
             Interlocked.Exchange(ref _failures, 0);
             if (Interlocked.Exchange(ref _openUntil, 0) != 0)

@@ -12,6 +12,7 @@ internal sealed class BufferBudget(long maxItems, long maxBytes)
     private readonly LinkedList<Epoch> _epochs = new([new Epoch()]);
     private long _items;
     private long _bytes;
+    private int _waiters;
     private TaskCompletionSource? _released;
 
     /// <summary>How many items are in.</summary>
@@ -22,12 +23,13 @@ internal sealed class BufferBudget(long maxItems, long maxBytes)
 
     /// <summary>Takes room if there is some.</summary>
     /// <param name="bytes">The item's size.</param>
+    /// <param name="yields">Whether those who wait come first: who never waits would leave them nothing.</param>
     /// <returns>The room; null when there is none.</returns>
-    public Room? TryReserve(long bytes)
+    public Room? TryReserve(long bytes, bool yields = false)
     {
         lock (_lock)
         {
-            return TryReserveLocked(bytes);
+            return yields && _waiters > 0 ? null : TryReserveLocked(bytes);
         }
     }
 
@@ -36,20 +38,28 @@ internal sealed class BufferBudget(long maxItems, long maxBytes)
     /// <param name="cancellationToken">Stops waiting; nothing is taken.</param>
     public async ValueTask<Room> ReserveAsync(long bytes, CancellationToken cancellationToken)
     {
-        while (true)
+        Interlocked.Increment(ref _waiters);
+        try
         {
-            Task released;
-            lock (_lock)
+            while (true)
             {
-                if (TryReserveLocked(bytes) is { } room)
+                Task released;
+                lock (_lock)
                 {
-                    return room;
+                    if (TryReserveLocked(bytes) is { } room)
+                    {
+                        return room;
+                    }
+
+                    released = (_released ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
                 }
 
-                released = (_released ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+                await released.WaitAsync(cancellationToken);
             }
-
-            await released.WaitAsync(cancellationToken);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _waiters);
         }
     }
 

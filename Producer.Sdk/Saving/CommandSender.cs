@@ -129,9 +129,9 @@ internal sealed class CommandSender : IAsyncDisposable
             await GiveUpAsync(left);
         }
 
+        // Not what says that something has changed: a save that was on its way to Redis still arrives.
         _stopping.Dispose();
         _slots.Dispose();
-        _changed.Dispose();
     }
 
     private async Task RunAsync()
@@ -184,7 +184,7 @@ internal sealed class CommandSender : IAsyncDisposable
         || Volatile.Read(ref _waitingItems) >= _options.BatchMaxItems / 2
         || Volatile.Read(ref _waitingBytes) >= _options.BatchMaxBytes / 2;
 
-    private static bool IsAwaited(Command command) => command.Wanted >= Durability.Queued;
+    private static bool IsAwaited(Command command) => command.Wanted >= (command.IsCached ? Durability.Queued : Durability.Cached);
 
     private void SetChanged()
     {
@@ -238,20 +238,46 @@ internal sealed class CommandSender : IAsyncDisposable
                     return;
                 }
 
-                await Task.Delay(Backoff.OfCalls.After(attempt), _time, _stoppingToken);
+                await PauseAsync(Backoff.OfCalls.After(attempt));
             }
         }
         catch (OperationCanceledException) when (_stoppingToken.IsCancellationRequested)
         {
             await GiveUpAsync(batch);
         }
+        catch (Exception e)
+        {
+            // Whatever it is, nobody waits for ever, and no room is lost.
+            var count = batch.Count;
+            Drop(batch, _ => true);
+            Log.SendFailed(_logger, count, e);
+        }
         finally
         {
-            _gathering.Begin();
-            Interlocked.Decrement(ref _underWay);
-            SetChanged();
+            Leave();
             _slots.Release();
         }
+    }
+
+    /// <summary>What pauses is not under way: it holds up nothing behind it.</summary>
+    private async Task PauseAsync(TimeSpan pause)
+    {
+        Leave();
+        try
+        {
+            await Task.Delay(pause, _time, _stoppingToken);
+        }
+        finally
+        {
+            Interlocked.Increment(ref _underWay);
+        }
+    }
+
+    private void Leave()
+    {
+        _gathering.Begin();
+        Interlocked.Decrement(ref _underWay);
+        SetChanged();
     }
 
     private static CheckpointCommands MessageOf(List<Command> batch)
@@ -435,12 +461,17 @@ internal sealed class CommandSender : IAsyncDisposable
 
     private void Drop(List<Command> batch, Predicate<Command> match)
     {
-        foreach (var command in batch.FindAll(match))
+        // One look at each: callers give up meanwhile.
+        batch.RemoveAll(command =>
         {
-            Finish(command, LeftTo(command));
-        }
+            if (!match(command))
+            {
+                return false;
+            }
 
-        batch.RemoveAll(match);
+            Finish(command, LeftTo(command));
+            return true;
+        });
     }
 
     private void Finish(Command command, Exception? failure)

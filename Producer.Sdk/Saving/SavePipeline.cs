@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Threading.Channels;
 using AsyncCheckpoints.Caching;
+using AsyncCheckpoints.Contracts;
 using AsyncCheckpoints.Diagnostics;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -68,7 +69,7 @@ internal sealed class SavePipeline : IAsyncDisposable
     public bool TryBuffer(Checkpoint checkpoint)
     {
         using var activity = CheckpointTracing.IsOn ? CheckpointTracing.StartSave(checkpoint, Durability.Buffered) : null;
-        if (_isStopping || _budget.TryReserve(RoomOf(checkpoint)) is not { } room)
+        if (_isStopping || _budget.TryReserve(RoomOf(checkpoint), yields: true) is not { } room)
         {
             return false;
         }
@@ -369,7 +370,7 @@ internal sealed class SavePipeline : IAsyncDisposable
         Command? command = null;
         try
         {
-            (command, _) = await WriteAsync(intake, Durability.Buffered);
+            (command, _) = await WriteAsync(Encode(intake), intake, Durability.Buffered);
             _sender.Enqueue(command);
             _metrics.SaveCompleted(
                 _time.GetElapsedTime(started),
@@ -397,10 +398,11 @@ internal sealed class SavePipeline : IAsyncDisposable
         bool isUnchanged;
         try
         {
+            var encoded = Encode(intake);
             _sender.Expect();
             try
             {
-                (command, isUnchanged) = await WriteAsync(intake, wanted);
+                (command, isUnchanged) = await WriteAsync(encoded, intake, wanted);
                 intake.Waiter!.Follow(command, isUnchanged);
                 _sender.Enqueue(command);
             }
@@ -421,8 +423,11 @@ internal sealed class SavePipeline : IAsyncDisposable
         }
     }
 
-    private Task<(Command Command, bool IsUnchanged)> WriteAsync(in Intake intake, Durability wanted) => _writeThrough.SaveAsync(
-        Complete(intake.Checkpoint), intake.Sequence, wanted, intake.Options, intake.Room, intake.TraceParent);
+    private EncodedCheckpoint Encode(in Intake intake) =>
+        CheckpointCodec.Encode(Complete(intake.Checkpoint), _options.CompressAboveBytes ?? int.MaxValue);
+
+    private Task<(Command Command, bool IsUnchanged)> WriteAsync(EncodedCheckpoint encoded, in Intake intake, Durability wanted) =>
+        _writeThrough.SaveAsync(encoded, intake.Sequence, wanted, intake.Options, intake.Room, intake.TraceParent);
 
     private async Task<Durability> ProcessDeletionAsync(PendingKind kind, CheckpointKey key, Durability wanted, BufferBudget.Room room, Waiter waiter)
     {

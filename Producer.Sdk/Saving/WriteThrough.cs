@@ -28,7 +28,7 @@ internal sealed class WriteThrough
     }
 
     /// <summary>Saves a checkpoint.</summary>
-    /// <param name="checkpoint">The checkpoint, its id and time of creation set.</param>
+    /// <param name="encoded">The checkpoint, its id and time of creation set.</param>
     /// <param name="sequence">The proposed sequence.</param>
     /// <param name="wanted">The level to reach.</param>
     /// <param name="saveOptions">What to check, if anything.</param>
@@ -37,9 +37,8 @@ internal sealed class WriteThrough
     /// <returns>The command, and whether the same content was there already.</returns>
     /// <exception cref="CheckpointConflictException">The expected latest is not the latest.</exception>
     public async Task<(Command Command, bool IsUnchanged)> SaveAsync(
-        Checkpoint checkpoint, long sequence, Durability wanted, SaveOptions? saveOptions, BufferBudget.Room room, string? traceParent)
+        EncodedCheckpoint encoded, long sequence, Durability wanted, SaveOptions? saveOptions, BufferBudget.Room room, string? traceParent)
     {
-        var encoded = CheckpointCodec.Encode(checkpoint, _options.CompressAboveBytes ?? int.MaxValue);
         var expected = saveOptions?.ExpectedLatestId;
         var (isCached, isUnchanged) = (true, false);
         try

@@ -57,6 +57,32 @@ public sealed class BufferBudgetTests
     }
 
     [Fact]
+    public async Task TryReserve_AnotherWaits_LeavesItTheRoom()
+    {
+        var sut = new BufferBudget(1, 1000);
+        var first = sut.TryReserve(1)!.Value;
+        var waiting = sut.ReserveAsync(1, default).AsTask();
+        sut.Release(first);
+        sut.TryReserve(1, yields: true).ShouldBeNull();
+
+        sut.Release(await waiting.WaitAsync(TimeSpan.FromSeconds(10)));
+        sut.TryReserve(1, yields: true).ShouldNotBeNull();
+    }
+
+    [Fact]
+    public async Task TryReserve_WhoWaitedHasGone_GetsTheRoom()
+    {
+        var sut = new BufferBudget(1, 1000);
+        var first = sut.TryReserve(1)!.Value;
+        using var patience = new CancellationTokenSource();
+        var waiting = sut.ReserveAsync(1, patience.Token).AsTask();
+        await patience.CancelAsync();
+        await Should.ThrowAsync<OperationCanceledException>(() => waiting);
+        sut.Release(first);
+        sut.TryReserve(1, yields: true).ShouldNotBeNull();
+    }
+
+    [Fact]
     public async Task ReserveAsync_NoRoom_WaitsForIt()
     {
         var sut = new BufferBudget(10, 100);
