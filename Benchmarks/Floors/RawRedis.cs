@@ -38,12 +38,8 @@ internal abstract class RawRedis(string name) : IContender
 
     /// <summary>Connects.</summary>
     /// <param name="lab">The servers.</param>
-    public static async Task<ConnectionMultiplexer> ConnectAsync(Lab lab)
-    {
-        var redis = await ConnectionMultiplexer.ConnectAsync(lab.Servers.Redis + ",allowAdmin=true,syncTimeout=60000");
-        redis.PreserveAsyncOrder = false;
-        return redis;
-    }
+    public static Task<ConnectionMultiplexer> ConnectAsync(Lab lab) =>
+        ConnectionMultiplexer.ConnectAsync(lab.Servers.Redis + ",allowAdmin=true,syncTimeout=60000");
 
     /// <summary>
     /// Removes the keys of one contender, also from the append-only file: the next one should not pay for rewriting them.

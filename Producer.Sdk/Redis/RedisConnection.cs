@@ -10,9 +10,6 @@ namespace AsyncCheckpoints.Redis;
 /// </summary>
 internal sealed class RedisConnection : IAsyncDisposable
 {
-    // In the library's 4 KiB only a few saves share a system call. As of 2.x it finds the size by itself, and ignores this.
-    private const string WriteBuffer = "writeBuffer=65536,";
-
     // So many timeouts long nothing has been answered, over a connection that counts as established.
     private const int SilentTimeouts = 4;
 
@@ -40,13 +37,16 @@ internal sealed class RedisConnection : IAsyncDisposable
     public RedisConnection(string connectionString, TimeSpan timeout, IReadOnlyList<RedisScript>? ordered = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(timeout, TimeSpan.Zero);
-        _options = ConfigurationOptions.Parse(WriteBuffer + connectionString);
+        _options = ConfigurationOptions.Parse(connectionString);
         if (_options.EndPoints.Count == 0)
         {
             throw new ArgumentException("The connection string of Redis names no server.", nameof(connectionString));
         }
 
         _options.AbortOnConnectFail = false;
+
+        // What waits for a connection would reach Redis late, and behind what was called over the next one.
+        _options.BacklogPolicy = BacklogPolicy.FailFast;
 
         // A name is looked up at each attempt to connect: after a failover it may mean another server.
         _options.ResolveDns = false;
@@ -172,7 +172,7 @@ internal sealed class RedisConnection : IAsyncDisposable
     /// A server that is gone without a word leaves a connection that the library, and for a quarter of an hour the operating
     /// system, takes for a good one: another takes its place. One that answers late is not gone.
     /// </summary>
-    private void Failed(ConnectionMultiplexer? multiplexer, Task? answer, Exception exception)
+    private void Failed(IConnectionMultiplexer? multiplexer, Task? answer, Exception exception)
     {
         if (exception is RedisServerException)
         {
@@ -243,7 +243,7 @@ internal sealed class RedisConnection : IAsyncDisposable
     /// Makes the scripts known before the first calls of a connection, on that connection: a call that Redis did not know is
     /// made again, behind those that followed it.
     /// </summary>
-    private void Prepare(ConnectionMultiplexer multiplexer)
+    private void Prepare(IConnectionMultiplexer multiplexer)
     {
         lock (_gate)
         {
@@ -252,7 +252,7 @@ internal sealed class RedisConnection : IAsyncDisposable
                 return;
             }
 
-            foreach (var server in multiplexer.GetEndPoints().Select(endPoint => multiplexer.GetServer(endPoint)).Where(server => server is { IsConnected: true, IsSlave: false }))
+            foreach (var server in multiplexer.GetEndPoints().Select(endPoint => multiplexer.GetServer(endPoint)).Where(server => server is { IsConnected: true, IsReplica: false }))
             {
                 foreach (var script in _ordered)
                 {
@@ -297,9 +297,6 @@ internal sealed class RedisConnection : IAsyncDisposable
     private async Task<ConnectionMultiplexer> OpenAsync()
     {
         var multiplexer = await ConnectionMultiplexer.ConnectAsync(_options);
-
-        // Otherwise each caller's continuation holds up all the answers behind it (as of 2.x they never wait).
-        multiplexer.PreserveAsyncOrder = false;
 
         // Redis may come back without them.
         multiplexer.ConnectionFailed += (_, _) => Interrupted();

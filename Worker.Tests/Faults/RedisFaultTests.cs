@@ -71,7 +71,7 @@ public sealed class RedisFaultTests(FaultServers servers)
                 async () =>
                 {
                     written = [.. lab.Ledger.Snapshot().Where(operation => operation.Reached is not null).Select(IdOf)];
-                    return (await redis.InfoRawAsync("persistence")).Contains("aof_buffer_length:0\r", StringComparison.Ordinal);
+                    return (await redis.InfoRawAsync("persistence"))!.Contains("aof_buffer_length:0\r", StringComparison.Ordinal);
                 },
                 "Redis has written what it acknowledged");
             await servers.Set.KillAsync(ServerKind.Redis);

@@ -43,10 +43,10 @@ internal sealed class RawStores(JobWorker worker, string? database, string prefi
 
     private async Task<IReadOnlyList<string>> InRedisAsync(string text)
     {
-        using var redis = await ConnectionMultiplexer.ConnectAsync(SharedServers.Redis);
+        using var redis = await ConnectionMultiplexer.ConnectAsync(SharedServers.Redis + ",allowAdmin=true");
         var db = redis.GetDatabase();
         var found = new List<string>();
-        foreach (var key in ((RedisResult[])await db.ExecuteAsync("KEYS", $"*{prefix}*")).Select(name => (RedisKey)(byte[])name))
+        foreach (var key in ((RedisResult[])(await db.ExecuteAsync("KEYS", $"*{prefix}*"))!).Select(name => (RedisKey)(byte[])name!))
         {
             RedisValue[] values = await db.KeyTypeAsync(key) switch
             {
