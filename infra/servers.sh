@@ -127,7 +127,8 @@ start_redis() {
   command -v redis-server > /dev/null || fail "Redis is missing: run infra/install.sh servers"
   mkdir -p "$dir/redis"
   # shellcheck disable=SC2086
-  launch redis "$dir/redis" env ${REDIS_ENV:-} redis-server "$here/redis.conf" --dir "$dir/redis" --bind 127.0.0.1 --port "$port" \
+  cp "$here/redis.conf" "$dir/redis/redis.conf" # CONFIG REWRITE, also a sentinel's, changes the file.
+  launch redis "$dir/redis" env ${REDIS_ENV:-} redis-server "$dir/redis/redis.conf" --dir "$dir/redis" --bind 127.0.0.1 --port "$port" \
     --appendfsync "${REDIS_APPENDFSYNC:-everysec}" --daemonize no ${REDIS_ARGS:-}
   wait_until redis redis_ready "$port"
 }

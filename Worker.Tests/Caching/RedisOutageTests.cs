@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Net;
 using AsyncCheckpoints.Caching;
 using AsyncCheckpoints.Contracts;
 using AsyncCheckpoints.Redis;
@@ -80,6 +81,32 @@ public sealed class RedisOutageTests
         sut.Interruptions.ShouldBeGreaterThan(interruptions);
         proxy.Accepted.ShouldBeGreaterThan(accepted);
         (await sut.LoadLatestAsync("e", "", default)).Status.ShouldBe(CacheReadStatus.Found);
+    }
+
+    [Fact]
+    public async Task Calls_SentinelPromotesAnother_GoThere()
+    {
+        await using var first = await RedisServer.StartAsync();
+        await using var second = await RedisServer.StartAsync();
+        await using var behind = await ConnectionMultiplexer.ConnectAsync(second.ConnectionString + ",allowAdmin=true").AsOwned();
+        await behind.Connection.GetServer(second.ConnectionString).ReplicaOfAsync(IPEndPoint.Parse(first.ConnectionString));
+        await using var sentinel = await RedisSentinel.StartAsync(first.ConnectionString);
+        await using var sut = new RedisCheckpointCache(sentinel.ConnectionString, "p", 4, Timeout);
+        await RecoversAsync(sut);
+        await SaveAsync(sut, "before");
+        var layout = new RedisLayout("p", 4);
+        var hash = layout.StreamKey(layout.ShardOf("e"), 'h', "e", "");
+        var watch = Stopwatch.StartNew();
+        while (!await behind.Connection.GetDatabase().HashExistsAsync(hash, "before"))
+        {
+            watch.Elapsed.ShouldBeLessThan(TimeSpan.FromSeconds(60), "the replica has it");
+            await Task.Delay(50);
+        }
+
+        await first.RunAsync("kill");
+        await RecoversAsync(sut);
+
+        (await sut.LoadAsync(new CheckpointKey("e", "before"), default)).Status.ShouldBe(CacheReadStatus.Found);
     }
 
     [Fact]
