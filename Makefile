@@ -2,10 +2,11 @@ export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help build test test-long chaos upgrade screenshots lint bench bench-micro run run-production up down install uninstall demo drill clean
+.PHONY: help build test test-long chaos upgrade screenshots lint bench bench-micro run run-production pack up down install uninstall demo drill clean
 
 PREFIX ?= /usr/local
 CONFIGURATION ?= Release
+OUT ?= artifacts
 prefix := $(DESTDIR)$(PREFIX)
 
 help: ## List the targets
@@ -48,6 +49,11 @@ bench-micro: ## Measure the in-process parts with BenchmarkDotNet (BENCH=pattern
 run: ## Run the worker with nothing else: queue and cache in memory, archive in SQLite
 	dotnet run -c Release --project Worker
 
+pack: ## Make the packages of the SDK (OUT=artifacts, a folder; VERSION=that of Directory.Build.props)
+	for project in Contracts Producer.Sdk Producer.Sdk.Spool; do \
+		dotnet pack -c $(CONFIGURATION) $(PACK) $(if $(VERSION),-p:Version=$(VERSION)) "$$project" -o '$(OUT)' || exit 1; \
+	done
+
 up: ## Start Redis, RabbitMQ and PostgreSQL for run-production
 	infra/services.sh up
 
@@ -81,3 +87,4 @@ drill: ## Back up, destroy and restore each part on throw-away servers, and veri
 
 clean: ## Remove what builds and tests wrote
 	find . \( -path ./.git -o -path ./.services \) -prune -o -type d \( -name bin -o -name obj -o -name TestResults -o -name BenchmarkDotNet.Artifacts \) -prune -exec rm -rf {} +
+	rm -rf artifacts

@@ -61,7 +61,10 @@ public sealed class CheckpointOptions
     [Range(typeof(TimeSpan), "00:00:00", "01:00:00")]
     public TimeSpan DrainTimeout { get; set; } = TimeSpan.FromSeconds(20);
 
-    /// <summary>The largest state, in bytes.</summary>
+    /// <summary>
+    /// The largest state, in bytes. The same in clients and workers: a worker makes dead letters of the larger states that a
+    /// client lets through.
+    /// </summary>
     /// <value>The default value is 16 MiB.</value>
     [Range(1, 64 * 1024 * 1024)]
     public int MaxStateBytes { get; set; } = CheckpointLimits.DefaultMaxStateBytes;

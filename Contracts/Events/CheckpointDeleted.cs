@@ -1,8 +1,8 @@
 namespace AsyncCheckpoints.Contracts;
 
 /// <summary>
-/// A deletion has been committed to the archive. Delivered at least once; a repeat carries the same
-/// <see cref="EventId"/>.
+/// A deletion has been committed to the archive. It travels inside <see cref="CheckpointEvents"/>, which is the message to
+/// subscribe to. Delivered at least once; a repeat carries the same <see cref="EventId"/>.
 /// </summary>
 public sealed record CheckpointDeleted
 {

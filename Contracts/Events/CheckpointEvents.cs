@@ -1,6 +1,9 @@
 namespace AsyncCheckpoints.Contracts;
 
-/// <summary>What the outbox publishes: the events of one archive transaction, in one message (MassTransit JSON envelope).</summary>
+/// <summary>
+/// What the outbox publishes: the events of one archive transaction, in one message (MassTransit JSON envelope), to the
+/// exchange "events" of the installation: its prefix, a dot and that, such as "checkpoints.events".
+/// </summary>
 public sealed record CheckpointEvents
 {
     /// <summary>The version of this message; readers ignore fields that they do not know.</summary>

@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.IO.Compression;
+using System.Xml.Linq;
 using AsyncCheckpoints.Tests.Diagnostics;
 using AsyncCheckpoints.Tests.Pipeline;
 using Shouldly;
@@ -14,11 +16,9 @@ public sealed class InstalledCommand : IAsyncLifetime
     /// <summary>With a blank, as a folder of a user may have.</summary>
     internal string Prefix => Path.Combine(_folder.FullName, "my software");
 
-    public async Task InitializeAsync()
-    {
-        var configuration = new DirectoryInfo(AppContext.BaseDirectory).Parent!.Name;
-        await MakeAsync("install", Prefix, "PUBLISH=--no-build", $"CONFIGURATION={configuration}");
-    }
+    internal static string Configuration { get; } = new DirectoryInfo(AppContext.BaseDirectory).Parent!.Name;
+
+    public Task InitializeAsync() => MakeAsync("install", Prefix, "PUBLISH=--no-build", $"CONFIGURATION={Configuration}");
 
     public Task DisposeAsync()
     {
@@ -170,6 +170,32 @@ public sealed class InstallTests(InstalledCommand installed) : IClassFixture<Ins
         await installed.MakeAsync("uninstall", copy);
 
         FilesOf(copy).ShouldBe(["bin/another"]);
+    }
+
+    [Fact]
+    public async Task Pack_MakesThePackagesOfTheSdk()
+    {
+        var folder = $"{installed.Prefix} packages";
+        await installed.MakeAsync("pack", installed.Prefix, "PACK=--no-build", $"CONFIGURATION={InstalledCommand.Configuration}", $"OUT={folder}", "VERSION=7.8.9");
+
+        var packages = Directory.EnumerateFiles(folder).Select(ReadPackage).ToList();
+        packages.Select(package => package.Id).ShouldBe(["AsyncCheckpoints", "AsyncCheckpoints.Contracts", "AsyncCheckpoints.Spool"], ignoreOrder: true);
+        packages.ShouldAllBe(package => package.Files.Contains($"lib/net10.0/{package.Id}.dll") && package.Files.Contains($"lib/net10.0/{package.Id}.xml"));
+        packages.ShouldAllBe(package => package.Files.Contains(package.Values["readme"]) && package.Values["license"] == "MIT" && package.Values["description"].Length > 20);
+        packages.Single(package => package.Id == "AsyncCheckpoints").Dependencies.ShouldContain("AsyncCheckpoints.Contracts 7.8.9");
+        packages.Single(package => package.Id == "AsyncCheckpoints.Spool").Dependencies.ShouldContain("AsyncCheckpoints 7.8.9");
+    }
+
+    private static (string Id, List<string> Files, Dictionary<string, string> Values, List<string> Dependencies) ReadPackage(string path)
+    {
+        using var package = ZipFile.OpenRead(path);
+        using var stream = package.Entries.Single(entry => entry.Name.EndsWith(".nuspec", StringComparison.Ordinal)).Open();
+        var metadata = XDocument.Load(stream).Root!.Elements().Single();
+        return (
+            metadata.Elements().Single(element => element.Name.LocalName == "id").Value,
+            [.. package.Entries.Select(entry => entry.FullName)],
+            metadata.Elements().ToDictionary(element => element.Name.LocalName, element => element.Value),
+            [.. metadata.Descendants().Where(element => element.Name.LocalName == "dependency").Select(element => $"{element.Attribute("id")!.Value} {element.Attribute("version")!.Value}")]);
     }
 
     private static (string Text, int Point) CursorOf(string line)

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Text;
 using AsyncCheckpoints.Tests.Jobs;
 using AsyncCheckpoints.Tests.Servers;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Shouldly;
@@ -11,24 +12,27 @@ namespace AsyncCheckpoints.Tests.Documentation;
 
 public sealed class ReadmeTests
 {
-    private sealed record Plan(string Title, int Step);
-
     [Fact]
     public async Task Producer_OfTheReadme_RunsAsPrinted()
     {
-        var latest = await RunAsync(SharedServers.Redis, SharedServers.RabbitMq);
+        var latest = await RunAsync([$"--ConnectionStrings:Redis={SharedServers.Redis}", $"--ConnectionStrings:RabbitMq={SharedServers.RabbitMq}"]);
 
         Encoding.UTF8.GetString(latest.ShouldNotBeNull().State.Span).ShouldBe("step 2");
     }
 
-    [Fact]
-    public async Task Producer_OfTheReadme_IsTheOneThatIsTested()
+    [Theory]
+    [InlineData("README.md", "ReadmeTests.cs")]
+    [InlineData("docs/USING.md", "UsingTests.cs")]
+    public async Task Code_OfADocument_IsTheOneThatIsTested(string document, string test)
     {
         var root = RepositoryRoot();
-        var readme = await File.ReadAllTextAsync(Path.Combine(root, "README.md"));
-        var code = readme.Split("```csharp\n")[1].Split("```")[0];
-        var tested = await File.ReadAllTextAsync(Path.Combine(root, "Worker.Tests", "Documentation", "ReadmeTests.cs"));
-        Lines(tested).ShouldContain(Lines(code));
+        var blocks = (await File.ReadAllTextAsync(Path.Combine(root, document))).Split("```csharp\n")[1..];
+        var tested = Lines(await File.ReadAllTextAsync(Path.Combine(root, "Worker.Tests", "Documentation", test)));
+        blocks.ShouldNotBeEmpty();
+        foreach (var block in blocks)
+        {
+            tested.ShouldContain(Lines(block.Split("```")[0]), Case.Sensitive);
+        }
     }
 
     [Fact]
@@ -52,10 +56,14 @@ public sealed class ReadmeTests
         (await File.ReadAllLinesAsync(Path.Combine(worker.Folder, "checkpoints.jsonl"))).Length.ShouldBe(3);
     }
 
-    private static async Task<Checkpoint?> RunAsync(string redis, string rabbitMq)
+    private static async Task<Checkpoint?> RunAsync(string[] args)
     {
-        var builder = Host.CreateApplicationBuilder();
-        builder.Services.AddAsyncCheckpoints(o => (o.Redis, o.RabbitMq) = (redis, rabbitMq));
+        var builder = Host.CreateApplicationBuilder(args);
+        builder.Services.AddAsyncCheckpoints(o =>
+        {
+            o.Redis = builder.Configuration.GetConnectionString("Redis");
+            o.RabbitMq = builder.Configuration.GetConnectionString("RabbitMq");
+        });
         using var host = builder.Build();
         await host.StartAsync();
         var checkpoints = host.Services.GetRequiredService<ICheckpointClient>();
