@@ -53,7 +53,7 @@ internal sealed class CommandReader(int maxStateBytes)
                 rejections.Add(new Rejection { Index = i, Reason = e.Message });
                 var key = TryReadKey(save.Record);
                 letters.Add(new DeadLetter($"{message.CommandId}:{i}", e.Message, SaveContentType, save.ToByteArray(), key?.ExecutionId));
-                if (key is not null)
+                if (key is not null && IsSequence(save.Sequence))
                 {
                     AddMark(marks, save.Cached, PendingKind.Save, key.Value, save.Sequence, save.Cache);
                 }
