@@ -10,7 +10,8 @@ namespace AsyncCheckpoints.Contracts;
 
 /// <summary>
 /// Turns checkpoints into <see cref="CheckpointRecord"/> bytes and back. The content fields come first and the content
-/// hash is taken over them; a state takes part through its own SHA-256, so it is hashed once.
+/// hash is taken over them; a state takes part through its own SHA-256, so it is hashed once. Metadata take part in
+/// their canonical form: an archive may give them back in another order, and they are the same content.
 /// </summary>
 internal static class CheckpointCodec
 {
@@ -39,8 +40,11 @@ internal static class CheckpointCodec
             fields.ParentId = checkpoint.ParentId;
         }
 
+        byte[]? content = null;
         if (checkpoint.Metadata is { } metadata)
         {
+            fields.MetadataJson = CanonicalJson.Of(metadata);
+            content = fields.ToByteArray();
             fields.MetadataJson = Encoding.UTF8.GetString(JsonMarshal.GetRawUtf8Value(metadata));
         }
 
@@ -61,7 +65,7 @@ internal static class CheckpointCodec
         var record = buffer.AsMemory(EncodedCheckpoint.HeaderLength);
         fields.WriteTo(record.Span);
         var hash = buffer.AsMemory(EncodedCheckpoint.SequenceLength, EncodedCheckpoint.ContentHashLength);
-        SHA256.HashData(record.Span[..contentLength], hash.Span);
+        SHA256.HashData(content ?? record.Span[..contentLength], hash.Span);
         return new EncodedCheckpoint(checkpoint.Key, record, hash, buffer);
     }
 

@@ -82,6 +82,38 @@ public sealed class DeadLetterTests
         (await Deployment.ArchivedAsync(worker, "good")).ShouldContain(checkpoint => checkpoint.Id == "neighbour");
     }
 
+    /// <summary>In Redis no mark can have such a sequence: there is nothing to remove for it.</summary>
+    [Fact]
+    public async Task Message_SaveWithoutAPossibleSequence_ItsNeighboursMarkIsRemoved()
+    {
+        await using var deployment = new Deployment(ArchiveKind.Sqlite);
+        deployment["Worker:RescueAfter"] = "1.00:00:00";
+        var worker = await deployment.StartWorkerAsync();
+        var client = await deployment.StartClientAsync();
+        var cache = Deployment.CacheOf(client);
+        var sequence = CheckpointCodec.ToMicroseconds(await cache.GetTimeAsync(CancellationToken.None));
+        await cache.PutAsync(Encode("good"), sequence, default, true, CancellationToken.None);
+        var message = new CheckpointCommands
+        {
+            SchemaVersion = WireFormat.SchemaVersion,
+            CommandId = "mixed",
+            Saves =
+            {
+                new SaveCheckpoint { Sequence = sequence, Record = ByteString.CopyFrom(Encode("good").Record.Span), Cached = true },
+                new SaveCheckpoint { Sequence = -1, Record = ByteString.CopyFrom(Encode("bad").Record.Span), Cached = true },
+            },
+        };
+
+        await RawQueue.PublishAsync(SharedServers.RabbitMq, deployment.Prefix, (WireFormat.ContentType.MediaType, message.ToByteArray()));
+
+        await Deployment.UntilAsync(async () => (await cache.GetPendingStatsAsync(CancellationToken.None)).Count == 0, "the mark is removed");
+        (await Deployment.ArchivedAsync(worker, "x")).ShouldHaveSingleItem().Id.ShouldBe("good");
+        (await Deployment.ArchiveOf(worker).ListDeadLettersAsync(null, 10, true, default)).ShouldHaveSingleItem().Letter.Reason.ShouldContain("-1");
+
+        static EncodedCheckpoint Encode(string id) =>
+            CheckpointCodec.Encode(new Checkpoint { ExecutionId = "x", Id = id, CreatedAt = DateTimeOffset.UnixEpoch });
+    }
+
     /// <summary>Held, it would keep the worker from pausing, and the broker would take it back by itself, again and again.</summary>
     [Fact]
     public async Task Message_ThatCannotBeReadWhileTheArchiveIsAway_GoesBackToTheQueue()

@@ -1,6 +1,7 @@
 using System.Net;
 using AsyncCheckpoints.Caching;
 using AsyncCheckpoints.Contracts;
+using AsyncCheckpoints.Redis;
 using AsyncCheckpoints.Tests.Diagnostics;
 using AsyncCheckpoints.Tests.Faults.Failpoints;
 using AsyncCheckpoints.Tests.Storage.Postgres;
@@ -214,6 +215,31 @@ public sealed class RefusedWritesTests
             CheckpointCodec.Encode(new Checkpoint { ExecutionId = id, Id = id, CreatedAt = DateTimeOffset.UnixEpoch }), 1, default, true, CancellationToken.None);
     }
 
+    [Fact]
+    public async Task OneDeletion_DoesNotHoldUpTheRescueOfOthers()
+    {
+        await using var deployment = await CreateDeploymentAsync();
+        deployment["Worker:RescueAfter"] = deployment["Worker:RescueInterval"] = "00:00:00.100";
+        await StartWorkerAsync(deployment);
+        var client = await deployment.StartClientAsync();
+        var cache = Deployment.CacheOf(client);
+        var layout = new RedisLayout(deployment.Prefix, 16);
+        await RefuseAsync(deployment, "tombstones", "NEW.execution_id = 'refused'");
+        await cache.DeleteAsync(new CheckpointKey("refused", "", "a"), 1, false, TimeSpan.FromDays(1), CancellationToken.None);
+        await Deployment.UntilAsync(async () => await RefusalsAsync(deployment, "tombstones") > 3, "the rescuer has met it");
+
+        // In the shards behind its own.
+        string[] others = [.. Enumerable.Range(0, 1000).Select(i => $"{i:000}").Where(id => layout.ShardOf(id) > layout.ShardOf("refused")).Take(5)];
+        foreach (var id in others)
+        {
+            await cache.PutAsync(
+                CheckpointCodec.Encode(new Checkpoint { ExecutionId = id, Id = id, CreatedAt = DateTimeOffset.UnixEpoch }), 1, default, true, CancellationToken.None);
+        }
+
+        await Deployment.UntilAsync(async () => await ArchivedAsync(deployment) == string.Join(' ', others), "the other shards are rescued");
+        await PendingAsync(client, 1);
+    }
+
     /// <summary>As the deletion of a very large execution: what belongs to its part of the executions waits, the others do not.</summary>
     [Fact]
     public async Task OneDeletion_TakesLong_HoldsUpOnlyItsOwn()
@@ -348,8 +374,8 @@ public sealed class RefusedWritesTests
         CREATE TRIGGER refuse BEFORE INSERT ON {deployment.Prefix}.{table} FOR EACH ROW WHEN ({condition}) EXECUTE FUNCTION {deployment.Prefix}.refuse_{table}();
         """);
 
-    private async Task<long> RefusalsAsync(Deployment deployment) =>
-        (long)(await ExecuteAsync($"SELECT last_value FROM {deployment.Prefix}.refused_checkpoints"))!;
+    private async Task<long> RefusalsAsync(Deployment deployment, string table = "checkpoints") =>
+        (long)(await ExecuteAsync($"SELECT last_value FROM {deployment.Prefix}.refused_{table}"))!;
 
     private async Task<string> ArchivedAsync(Deployment deployment) => $"{await ExecuteAsync(
         $"SELECT string_agg(checkpoint_id, ' ' ORDER BY checkpoint_id) FROM {deployment.Prefix}.checkpoints")}";

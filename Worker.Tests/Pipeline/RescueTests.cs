@@ -1,9 +1,12 @@
 using AsyncCheckpoints.Caching;
 using AsyncCheckpoints.Contracts;
+using AsyncCheckpoints.Redis;
 using AsyncCheckpoints.Tests.Faults.Failpoints;
+using AsyncCheckpoints.Tests.Servers;
 using AsyncCheckpoints.Worker.Consumers;
 using Microsoft.Extensions.DependencyInjection;
 using Shouldly;
+using StackExchange.Redis;
 using Xunit;
 
 namespace AsyncCheckpoints.Tests.Pipeline;
@@ -71,6 +74,35 @@ public sealed class RescueTests
         Task PutPendingAsync(string executionId, DateTimeOffset madeAt) => cache.PutAsync(
             CheckpointCodec.Encode(new Checkpoint { ExecutionId = executionId, Id = "a", CreatedAt = madeAt }),
             CheckpointCodec.ToMicroseconds(madeAt), default, true, CancellationToken.None);
+    }
+
+    /// <summary>No client of ours has made it, and PostgreSQL takes no such text.</summary>
+    [Theory]
+    [InlineData('d')]
+    [InlineData('x')]
+    [InlineData('s')]
+    public async Task Rescue_MarkOfAKeyThatNoneCanHave_IsADeadLetterAndTheOthersGoOn(char kind)
+    {
+        await using var deployment = new Deployment(ArchiveKind.Postgres);
+        var client = await deployment.StartClientAsync();
+        var cache = Deployment.CacheOf(client);
+        var layout = new RedisLayout(deployment.Prefix, 16);
+        const string bad = "a\0";
+        var shard = layout.ShardOf(bad);
+        var neighbour = Enumerable.Range(0, 1000).Select(i => $"{i}").First(id => layout.ShardOf(id) > shard);
+        using var redis = await ConnectionMultiplexer.ConnectAsync(SharedServers.Redis);
+        var mark = RedisFormat.Member(kind, kind == 'x' ? new CheckpointKey(bad, "") : new CheckpointKey(bad, "i"), 5);
+        await redis.GetDatabase().SortedSetAddAsync(layout.PendingKeys[shard], mark, 5);
+        await redis.GetDatabase().HashSetAsync(layout.StreamKey(shard, 'h', bad, ""), "i", "damaged");
+        await cache.PutAsync(
+            CheckpointCodec.Encode(new Checkpoint { ExecutionId = neighbour, Id = "a", CreatedAt = DateTimeOffset.UnixEpoch }), 5, default, true, CancellationToken.None);
+
+        deployment["Worker:RescueAfter"] = deployment["Worker:RescueInterval"] = "00:00:00.100";
+        var worker = await deployment.StartWorkerAsync();
+
+        await Deployment.UntilAsync(async () => (await Deployment.ArchivedAsync(worker, neighbour)).Count == 1, "the shard behind it is rescued");
+        await Deployment.UntilAsync(async () => (await cache.GetPendingStatsAsync(CancellationToken.None)).Count == 0, "nothing is pending");
+        (await Deployment.ArchiveOf(worker).ListDeadLettersAsync(null, 10, true, default)).ShouldHaveSingleItem().Letter.Reason.ShouldContain("U+0000");
     }
 
     private static void Count(ref int calls, string call, string counted)

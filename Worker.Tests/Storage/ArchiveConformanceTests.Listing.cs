@@ -185,6 +185,36 @@ public abstract partial class ArchiveConformanceTests
         ids.Contains("far").ShouldBe(filter == "{}");
     }
 
+    /// <summary>However it keeps it: what comes back to Redis is known again by its content hash.</summary>
+    [Fact]
+    public async Task FindAsync_Metadata_AreTheSameContent()
+    {
+        var sut = await CreateSut();
+        var random = new Random(20);
+        string[] texts =
+        [
+            """{"source": "loop", "step": 1E2, "ü": {"bb": -0.0, "b": [1.50, {"z": 1, "aa": null, "a": "\u00fc\n\u001f\"\\\/"}]}}""",
+            .. Enumerable.Range(0, 500).Select(_ => $$"""{"n{{random.Next(100)}}": {{Number()}}, "o": {"longer": {{Number()}}, "x": {{Number()}}}, "": 0}"""),
+        ];
+        Checkpoint[] saved = [.. texts.Select((text, i) => Make("e", $"{i}", i + 1, metadata: text))];
+        await CommitAsync(sut, saved);
+
+        var found = (await FindAsync(sut, All("e") with { OldestFirst = true })).Items;
+        found.Count.ShouldBe(saved.Length);
+        foreach (var (before, after) in saved.Zip(found))
+        {
+            CheckpointCodec.Encode(after).ContentHash.ToArray().ShouldBe(CheckpointCodec.Encode(before).ContentHash.ToArray(), $"{before.Metadata}");
+        }
+
+        string Number()
+        {
+            var digits = string.Concat(Enumerable.Range(0, random.Next(25)).Select(_ => random.Next(3) == 0 ? random.Next(10) : 0));
+            var fraction = random.Next(2) == 0 ? "" : $".{random.NextInt64(1_000_000):D6}{new string('0', random.Next(3))}";
+            var exponent = random.Next(3) == 0 ? $"{(random.Next(2) == 0 ? 'e' : 'E')}{new[] { "", "+", "-" }[random.Next(3)]}{random.Next(250)}" : "";
+            return $"{(random.Next(2) == 0 ? "-" : "")}{(digits.TrimStart('0') is { Length: > 0 } whole ? whole : "0")}{fraction}{exponent}";
+        }
+    }
+
     [Fact]
     public async Task FindAsync_MetadataAtTheLimits_IsStillWithinThemWhenRead()
     {

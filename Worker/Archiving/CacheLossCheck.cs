@@ -268,7 +268,7 @@ internal sealed class CacheLossCheck(
             .Where(pair => pair.Change.Namespace is null || !(pair.Mark?.Sequence >= pair.Change.Sequence)) // What Redis knows of a clear is not told.
             .GroupBy(pair => pair.Change.Namespace ?? ""))
         {
-            lost.AddRange(stream.Where(pair => pair.Change.IsDeletion).Select(pair => MarkOf(pair.Change, default)));
+            lost.AddRange(stream.Where(pair => pair.Change.IsDeletion).Select(pair => CacheRefill.MarkOf(pair.Change, default)));
             var saves = stream.Where(pair => !pair.Change.IsDeletion).ToList();
             if (saves.Count > 0)
             {
@@ -276,7 +276,7 @@ internal sealed class CacheLossCheck(
                 // there, unless a tombstone says that they need not. A stream that is there has its policy.
                 var oldest = await FindOldestAsync(executionId, stream.Key, cancellationToken);
                 lost.AddRange(saves.Where(pair => pair.Mark is not null || pair.Change.Sequence >= oldest)
-                    .Select(pair => MarkOf(pair.Change, oldest is null ? options.Value.Retention : default)));
+                    .Select(pair => CacheRefill.MarkOf(pair.Change, oldest is null ? options.Value.Retention : default)));
             }
         }
 
@@ -291,10 +291,4 @@ internal sealed class CacheLossCheck(
             cancellationToken);
         return page.Items is [var oldest, ..] ? oldest.Sequence : null;
     }
-
-    private static PendingMark MarkOf(OutboxChange change, CacheRetention policy) => new(
-        !change.IsDeletion ? PendingKind.Save : change.Id is null ? PendingKind.Clear : PendingKind.Delete,
-        new CheckpointKey(change.ExecutionId, change.Namespace ?? "", change.Id ?? ""),
-        change.Sequence,
-        policy);
 }

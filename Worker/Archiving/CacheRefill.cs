@@ -23,9 +23,24 @@ internal sealed class CacheRefill(CacheLink cache, ICheckpointArchive archive, I
     /// <exception cref="CheckpointUnavailableException">Redis cannot be reached.</exception>
     public async Task PutBackAsync(IReadOnlyCollection<PendingMark> lost, CancellationToken cancellationToken)
     {
-        var parallel = new ParallelOptions { MaxDegreeOfParallelism = ParallelStreams, CancellationToken = cancellationToken };
+        var count = await BringAsync(lost, ParallelStreams, cancellationToken);
+        if (count > 0)
+        {
+            Log.PutBack(logger, count);
+        }
+    }
+
+    /// <summary>What Redis lacks, in the same way.</summary>
+    /// <param name="lacking">What it lacks. The archive has it, or something newer.</param>
+    /// <param name="parallelStreams">How many streams at a time.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    /// <returns>How many checkpoints Redis took.</returns>
+    /// <exception cref="CheckpointUnavailableException">Redis cannot be reached.</exception>
+    public async Task<int> BringAsync(IReadOnlyCollection<PendingMark> lacking, int parallelStreams, CancellationToken cancellationToken)
+    {
+        var parallel = new ParallelOptions { MaxDegreeOfParallelism = parallelStreams, CancellationToken = cancellationToken };
         await Parallel.ForEachAsync(
-            lost.Where(mark => mark.Kind != PendingKind.Save).GroupBy(mark => mark.Key.ExecutionId),
+            lacking.Where(mark => mark.Kind != PendingKind.Save).GroupBy(mark => mark.Key.ExecutionId),
             parallel,
             async (execution, cancellationToken) =>
             {
@@ -36,27 +51,27 @@ internal sealed class CacheRefill(CacheLink cache, ICheckpointArchive archive, I
             });
         var count = 0;
         await Parallel.ForEachAsync(
-            lost.Where(mark => mark.Kind == PendingKind.Save).GroupBy(mark => mark.Key with { Id = "" }),
+            lacking.Where(mark => mark.Kind == PendingKind.Save).GroupBy(mark => mark.Key with { Id = "" }),
             parallel,
             async (stream, cancellationToken) => Interlocked.Add(ref count, await PutBackAsync(
                 stream.Key,
                 token => RefillAsync(
                     stream.Key.ExecutionId, stream.Key.Namespace, [.. stream.Select(mark => (mark.Key.Id, mark.Sequence))], stream.MaxBy(mark => mark.Sequence).Policy, token),
                 cancellationToken)));
-        if (count > 0)
-        {
-            Log.PutBack(logger, count);
-        }
+        return count;
     }
 
-    /// <summary>The newest of a stream, and those of its checkpoints that Redis does not have.</summary>
-    /// <param name="executionId">The execution.</param>
-    /// <param name="ns">The namespace.</param>
-    /// <param name="saves">What Redis may lack; what lies between them is brought along.</param>
+    /// <summary>A change of the archive as the mark that Redis would have had for it.</summary>
+    /// <param name="change">The change.</param>
     /// <param name="policy">The stream's policy.</param>
-    /// <param name="cancellationToken">Stops it.</param>
-    /// <returns>How many checkpoints Redis took.</returns>
-    public async Task<int> RefillAsync(
+    public static PendingMark MarkOf(OutboxChange change, CacheRetention policy) => new(
+        !change.IsDeletion ? PendingKind.Save : change.Id is null ? PendingKind.Clear : PendingKind.Delete,
+        new CheckpointKey(change.ExecutionId, change.Namespace ?? "", change.Id ?? ""),
+        change.Sequence,
+        policy);
+
+    /// <summary>The newest of a stream, and those of its checkpoints that Redis does not have, with what lies between them.</summary>
+    private async Task<int> RefillAsync(
         string executionId, string ns, IReadOnlyList<(string Id, long Sequence)> saves, CacheRetention policy, CancellationToken cancellationToken)
     {
         var missing = await MissingAsync(executionId, ns, saves, cancellationToken);
@@ -89,20 +104,6 @@ internal sealed class CacheRefill(CacheLink cache, ICheckpointArchive archive, I
         }
     }
 
-    /// <summary>A deletion that the archive has.</summary>
-    /// <param name="executionId">The execution.</param>
-    /// <param name="ns">The namespace; null: the whole execution.</param>
-    /// <param name="id">The checkpoint; null: the whole execution.</param>
-    /// <param name="sequence">Up to which sequence it applies.</param>
-    /// <param name="cancellationToken">Stops it.</param>
-    public async Task DeleteAsync(string executionId, string? ns, string? id, long sequence, CancellationToken cancellationToken) =>
-        await cache.CallAsync(
-            static (cache, call, cancellationToken) => call.Namespace is not null && call.Id is not null
-                ? cache.DeleteAsync(new CheckpointKey(call.ExecutionId, call.Namespace, call.Id), call.Sequence, true, call.Retention, cancellationToken)
-                : cache.ClearAsync(call.ExecutionId, call.Sequence, true, call.Retention, cancellationToken),
-            (ExecutionId: executionId, Namespace: ns, Id: id, Sequence: sequence, Retention: options.Value.TombstoneRetention),
-            cancellationToken);
-
     /// <summary>The sequences of those that Redis neither has, nor something newer in their place, nor a tombstone for.</summary>
     private async Task<List<long>> MissingAsync(
         string executionId, string ns, IReadOnlyList<(string Id, long Sequence)> saves, CancellationToken cancellationToken)
@@ -116,9 +117,12 @@ internal sealed class CacheRefill(CacheLink cache, ICheckpointArchive archive, I
 
     private async Task<int> PutBackAsync(PendingMark deletion, CancellationToken cancellationToken)
     {
-        var (execution, ns, id) = deletion.Key;
-        var isClear = deletion.Kind == PendingKind.Clear;
-        await DeleteAsync(execution, isClear ? null : ns, isClear ? null : id, deletion.Sequence, cancellationToken);
+        await cache.CallAsync(
+            static (cache, call, cancellationToken) => call.Deletion.Kind == PendingKind.Clear
+                ? cache.ClearAsync(call.Deletion.Key.ExecutionId, call.Deletion.Sequence, true, call.Retention, cancellationToken)
+                : cache.DeleteAsync(call.Deletion.Key, call.Deletion.Sequence, true, call.Retention, cancellationToken),
+            (Deletion: deletion, Retention: options.Value.TombstoneRetention),
+            cancellationToken);
         return 0;
     }
 

@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using AsyncCheckpoints.Caching;
 using AsyncCheckpoints.Contracts;
 using AsyncCheckpoints.Diagnostics;
@@ -16,7 +18,7 @@ internal sealed class CommandReader(int maxStateBytes)
     /// <summary>The body of a dead letter that holds one save.</summary>
     public const string SaveContentType = "application/x-protobuf; message=SaveCheckpoint";
 
-    /// <summary>The body of a dead letter that holds one deletion.</summary>
+    /// <summary>The body of a dead letter that holds one deletion, or what stands under a key that none can have.</summary>
     public const string DeletionContentType = "application/x-protobuf; message=CheckpointCommands";
 
     /// <summary>Reads a message.</summary>
@@ -51,7 +53,7 @@ internal sealed class CommandReader(int maxStateBytes)
                 rejections.Add(new Rejection { Index = i, Reason = e.Message });
                 var key = TryReadKey(save.Record);
                 letters.Add(new DeadLetter($"{message.CommandId}:{i}", e.Message, SaveContentType, save.ToByteArray(), key?.ExecutionId));
-                if (key is not null)
+                if (key is not null && IsSequence(save.Sequence))
                 {
                     AddMark(marks, save.Cached, PendingKind.Save, key.Value, save.Sequence, save.Cache);
                 }
@@ -102,6 +104,12 @@ internal sealed class CommandReader(int maxStateBytes)
         var bytes = 0L;
         foreach (var (mark, record, damage) in entries)
         {
+            if (TryReject(mark, record) is { } letter)
+            {
+                letters.Add(letter);
+                continue;
+            }
+
             if (damage is not null)
             {
                 letters.Add(new DeadLetter($"rescue:{mark.Sequence}:{mark.Key}", damage, SaveContentType, ReadOnlyMemory<byte>.Empty, mark.Key.ExecutionId));
@@ -160,10 +168,28 @@ internal sealed class CommandReader(int maxStateBytes)
         }
     }
 
+    /// <summary>A mark that no client of ours has made. Its key may be more than a letter's id can hold.</summary>
+    private static DeadLetter? TryReject(PendingMark mark, ReadOnlyMemory<byte> record)
+    {
+        var (execution, ns, id) = mark.Key;
+        return TryReject(
+            mark.Kind == PendingKind.Clear ? mark.Key with { Id = "-" } : mark.Key,
+            mark.Sequence,
+            $"rescue:{mark.Sequence}:{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{mark.Kind}:{mark.Key}")))}",
+            () => mark.Kind switch
+            {
+                PendingKind.Save => new() { Saves = { new SaveCheckpoint { Sequence = mark.Sequence, Record = UnsafeByteOperations.UnsafeWrap(record), Cached = true } } },
+                PendingKind.Delete => new() { Deletes = { new DeleteCheckpoint { ExecutionId = execution, Namespace = ns, Id = id, Sequence = mark.Sequence, Cached = true } } },
+                _ => new() { Clears = { new ClearExecution { ExecutionId = execution, Sequence = mark.Sequence, Cached = true } } },
+            });
+    }
+
+    /// <summary>Exact as a double, which is what Redis's sorted sets hold.</summary>
+    private static bool IsSequence(long sequence) => sequence is >= 1 and <= (1L << 53) - 1;
+
     private static void RequireSequence(long sequence)
     {
-        // Exact as a double, which is what Redis's sorted sets hold.
-        if (sequence is < 1 or > (1L << 53) - 1)
+        if (!IsSequence(sequence))
         {
             throw new CheckpointFormatException($"The sequence is {sequence}; 1 to 2^53 - 1 are allowed.");
         }

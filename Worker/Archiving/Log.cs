@@ -33,7 +33,7 @@ internal static partial class Log
     [LoggerMessage(2009, LogLevel.Warning, "Whether this machine's clock was set back is not known: the archive cannot be read")]
     public static partial void ClockNotChecked(ILogger logger, Exception exception);
 
-    [LoggerMessage(2010, LogLevel.Error, "What Redis lost of {Key} could not be put back; reads of it may be behind until it is saved again")]
+    [LoggerMessage(2010, LogLevel.Error, "What Redis lacks of {Key} could not be put there; reads of it may be behind until it is saved again")]
     public static partial void NotPutBack(ILogger logger, CheckpointKey key, Exception exception);
 
     [LoggerMessage(2011, LogLevel.Warning, "Redis has lost its last writes in {Shards} shards; what was archived since {Time} is compared with it and put back")]

@@ -28,17 +28,7 @@ internal sealed class CacheRepair(CacheRefill refill, CacheLink cache, IOptions<
         }
     }
 
-    public async Task DeliverAsync(IReadOnlyList<OutboxChange> changes, CancellationToken cancellationToken)
-    {
-        foreach (var deletion in changes.Where(change => change.IsDeletion).OrderBy(change => change.Sequence))
-        {
-            await refill.DeleteAsync(deletion.ExecutionId, deletion.Namespace, deletion.Id, deletion.Sequence, cancellationToken);
-        }
-
-        foreach (var stream in changes.Where(change => !change.IsDeletion).GroupBy(change => (change.ExecutionId, Namespace: change.Namespace!)))
-        {
-            await refill.RefillAsync(
-                stream.Key.ExecutionId, stream.Key.Namespace, [.. stream.Select(change => (change.Id!, change.Sequence))], options.Value.Retention, cancellationToken);
-        }
-    }
+    // Many rows are delivered side by side: within one, a stream at a time.
+    public Task DeliverAsync(IReadOnlyList<OutboxChange> changes, CancellationToken cancellationToken) =>
+        refill.BringAsync([.. changes.Select(change => CacheRefill.MarkOf(change, options.Value.Retention))], parallelStreams: 1, cancellationToken);
 }

@@ -11,4 +11,7 @@ internal static partial class Log
 
     [LoggerMessage(2402, LogLevel.Warning, "The archive did not take in time what is pending in shard {Shard}; that is tried again, and the other shards go on")]
     public static partial void ShardWaits(ILogger logger, int shard);
+
+    [LoggerMessage(2403, LogLevel.Error, "The archive refused what is pending in shard {Shard}; that is tried again, and the other shards go on")]
+    public static partial void ShardRefused(ILogger logger, int shard, Exception exception);
 }

@@ -4,6 +4,7 @@ using AsyncCheckpoints.Worker.Archiving;
 using AsyncCheckpoints.Worker.Consumers;
 using AsyncCheckpoints.Worker.Diagnostics;
 using AsyncCheckpoints.Worker.Hosting;
+using AsyncCheckpoints.Worker.Storage;
 using Microsoft.Extensions.Options;
 
 namespace AsyncCheckpoints.Worker.Rescue;
@@ -47,6 +48,11 @@ internal sealed class PendingRescuer(
             {
                 // Something else wrote into this shard; the others have nothing to do with it.
                 Log.ShardFailed(logger, shard, e);
+            }
+            catch (Exception e) when (!cancellationToken.IsCancellationRequested && !TransientErrors.IsTransient(e))
+            {
+                // What the archive refuses in one shard is not the others' fault.
+                Log.ShardRefused(logger, shard, e);
             }
         }
 

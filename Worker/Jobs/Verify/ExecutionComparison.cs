@@ -263,45 +263,12 @@ internal sealed class ExecutionComparison(
                 writer.WriteNumberValue(checkpoint.Version);
                 writer.WriteStringValue(checkpoint.ContentType);
                 writer.WriteNumberValue(checkpoint.CreatedAt.UtcTicks);
-                WriteSorted(writer, checkpoint.Metadata ?? default);
+                writer.WriteStringValue(checkpoint.Metadata is { } metadata ? CanonicalJson.Of(metadata) : null);
                 writer.WriteEndArray();
             }
 
             var hash = SHA256.HashData(buffer.WrittenSpan);
             return new Entry(checkpoint.Sequence, BinaryPrimitives.ReadUInt128BigEndian(hash), BinaryPrimitives.ReadUInt128BigEndian(hash.AsSpan(16)));
-        }
-
-        // PostgreSQL does not keep the order of members. Other ways to write the same (1.0, 1) get a second look.
-        private static void WriteSorted(Utf8JsonWriter writer, JsonElement value)
-        {
-            switch (value.ValueKind)
-            {
-                case JsonValueKind.Undefined:
-                    writer.WriteNullValue();
-                    break;
-                case JsonValueKind.Object:
-                    writer.WriteStartObject();
-                    foreach (var member in value.EnumerateObject().OrderBy(member => member.Name, StringComparer.Ordinal))
-                    {
-                        writer.WritePropertyName(member.Name);
-                        WriteSorted(writer, member.Value);
-                    }
-
-                    writer.WriteEndObject();
-                    break;
-                case JsonValueKind.Array:
-                    writer.WriteStartArray();
-                    foreach (var item in value.EnumerateArray())
-                    {
-                        WriteSorted(writer, item);
-                    }
-
-                    writer.WriteEndArray();
-                    break;
-                default:
-                    value.WriteTo(writer);
-                    break;
-            }
         }
     }
 }
