@@ -1,3 +1,4 @@
+using System.Buffers.Text;
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
@@ -194,9 +195,9 @@ public static class CheckpointLimits
 
                     break;
                 case JsonTokenType.Number:
-                    // A number that is not zero but reads as zero is too small for a database's numeric type.
+                    // What is not zero but reads as zero is too small for a database's numeric type, as is a zero with many places.
                     if (reader.ValueSpan.Length > 64 || !reader.TryGetDouble(out var number) || !double.IsFinite(number)
-                        || (number == 0 && HasNonZeroDigit(reader.ValueSpan)))
+                        || (number == 0 && !IsPlainZero(reader.ValueSpan)))
                     {
                         throw new ArgumentException(
                             $"{field} has the number {Encoding.UTF8.GetString(reader.ValueSpan[..Math.Min(64, reader.ValueSpan.Length)])}; at most 64 digits and magnitudes of 5E-324 to 1.79E+308 are allowed.",
@@ -208,9 +209,10 @@ public static class CheckpointLimits
         }
     }
 
-    private static bool HasNonZeroDigit(ReadOnlySpan<byte> number)
+    private static bool IsPlainZero(ReadOnlySpan<byte> number)
     {
-        var exponent = number.IndexOfAny((byte)'e', (byte)'E');
-        return (exponent < 0 ? number : number[..exponent]).IndexOfAnyInRange((byte)'1', (byte)'9') >= 0;
+        var end = number.IndexOfAny((byte)'e', (byte)'E');
+        return (end < 0 ? number : number[..end]).IndexOfAnyInRange((byte)'1', (byte)'9') < 0
+            && (end < 0 || (Utf8Parser.TryParse(number[(end + 1)..], out int exponent, out _) && exponent is >= -324 and <= 308));
     }
 }

@@ -24,6 +24,7 @@ public abstract partial class ApiTests
     [InlineData("GET", "/executions/{e}/checkpoints?metadata=[1]", "object")]
     [InlineData("GET", "/executions/{e}/checkpoints?metadata={", "JSON")]
     [InlineData("GET", "/executions/{e}/checkpoints?metadata={%22a%22:1e999}", "number")]
+    [InlineData("GET", "/executions/{e}/checkpoints?metadata={%22a%22:0E-16384}", "number")]
     [InlineData("GET", "/executions/{e}/checkpoints?metadata={%22a%22:%22%5Cud800%22}", "etadata")]
     [InlineData("GET", "/executions/{e}/checkpoints?continuationToken=x", "ContinuationToken")]
     [InlineData("GET", "/executions/{e}/checkpoints?parentId=", "ParentId")]
