@@ -59,7 +59,7 @@ internal static class BenchSettings
             ("RabbitMQ", $"{version}: quorum queues, persistent messages, publisher confirms; the same for everybody"),
             ("SQLite", "WAL, synchronous=FULL; the same for everybody"),
             ("Ours", "default options; inbox, outbox, tombstones, SHA-256 of every state and pending marks on; the worker is a process of its own; clients and peers live in the benchmark's process"),
-            ("Peers", $"MassTransit 8.4 JSON; prefetch {MassTransitPipeline.Prefetch} (32 for messages of 100), acknowledged after the commit; no inbox, no outbox, no Redis; batches of up to 500 or 50 ms, 2 at the same time"),
+            ("Peers", $"MassTransit 8.5 JSON; prefetch {MassTransitPipeline.Prefetch} (32 for messages of 100), acknowledged after the commit; no inbox, no outbox, no Redis; batches of up to 500 or 50 ms, 2 at the same time"),
             ("Rounds", $"{Lab.Rounds}, by turns, after a warm-up; median (lowest to highest)"),
         ];
         await redis.CloseAsync();

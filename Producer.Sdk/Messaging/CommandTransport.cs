@@ -26,7 +26,7 @@ internal sealed class CommandTransport(ICheckpointBus bus, Routes routes, IOptio
         {
             var endpoint = await routes.GetCommandsAsync(bus);
 
-            // Over a channel that is lost at a bad moment MassTransit 8.4 may wait for ever, and listens to no token.
+            // Over a channel that is lost at a bad moment MassTransit (8.4) may wait for ever, and listens to no token.
             await endpoint.Send(message, Pipe.Execute<SendContext<CheckpointCommands>>(context => Prepare(context, reply)), cancellationToken)
                 .WaitAsync(cancellationToken);
         }

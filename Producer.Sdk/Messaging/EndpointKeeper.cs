@@ -5,7 +5,7 @@ using Microsoft.Extensions.Logging;
 namespace AsyncCheckpoints.Messaging;
 
 /// <summary>
-/// Starts receive endpoints again that have ended by themselves. MassTransit 8.4 reconnects one after most faults, but gives
+/// Starts receive endpoints again that have ended by themselves. MassTransit (8.4) reconnects one after most faults, but gives
 /// it up for good when the fault comes as a cancelled operation, as that of a channel closed at a bad moment does.
 /// </summary>
 internal sealed class EndpointKeeper(TimeProvider time, ILogger<EndpointKeeper> logger)

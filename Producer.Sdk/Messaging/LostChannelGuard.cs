@@ -4,7 +4,7 @@ using MassTransit.RabbitMqTransport;
 namespace AsyncCheckpoints.Messaging;
 
 /// <summary>
-/// Takes messages off a channel that is lost as cancelled. MassTransit 8.4 would try to acknowledge them, and answer the
+/// Takes messages off a channel that is lost as cancelled. MassTransit (8.4) would try to acknowledge them, and answer the
 /// failure by closing the channel from inside the consumer; RabbitMQ.Client 7.1 then waits for that consumer to end before
 /// it tells anybody that the connection is lost, and nothing ever connects again. The broker delivers them again.
 /// </summary>

@@ -110,6 +110,21 @@ public sealed class RedisOutageTests
     }
 
     [Fact]
+    public async Task Calls_UserOfAnAccessList_AreAllowed()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var behind = await ConnectionMultiplexer.ConnectAsync(server.ConnectionString + ",allowAdmin=true").AsOwned();
+        await behind.Connection.GetDatabase().ExecuteAsync("ACL", "SETUSER", "app", "on", ">secret", "~{p:*", "~p:config", "+@all");
+        await using var sut = new RedisCheckpointCache(server.ConnectionString + ",user=app,password=secret", "p", 4, Timeout);
+        await using var wrong = new RedisCheckpointCache(server.ConnectionString + ",user=app,password=other", "p", 4, Timeout);
+
+        await sut.InitializeAsync(default);
+        await SaveAsync(sut, "1");
+        (await sut.LoadLatestAsync("e", "", default)).Status.ShouldBe(CacheReadStatus.Found);
+        await ShouldBeUnavailableAsync(() => SaveAsync(wrong, "2"));
+    }
+
+    [Fact]
     public async Task Calls_NoSuchHost_AreUnavailable()
     {
         await using var sut = new RedisCheckpointCache("no-such-host.invalid:6379", "p", 4, Timeout);

@@ -25,7 +25,7 @@ internal sealed class ReplayJob(ICheckpointArchive archive, ICheckpointBus bus, 
     // A message to a queue stays small, as those of clients do.
     private const int MaxMessageItems = 100;
 
-    // Of a channel that is lost at a bad moment MassTransit 8.4 may wait for ever.
+    // Of a channel that is lost at a bad moment MassTransit (8.4) may wait for ever.
     private static readonly TimeSpan PublishTimeout = TimeSpan.FromSeconds(30);
 
     public string Kind => "replay";
