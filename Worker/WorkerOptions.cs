@@ -27,7 +27,10 @@ public sealed class WorkerOptions
     [Range(1024, 256 * 1024 * 1024)]
     public int BatchMaxBytes { get; set; } = 8 * 1024 * 1024;
 
-    /// <summary>How many transactions of the archive run at the same time (PostgreSQL; SQLite has one writer).</summary>
+    /// <summary>
+    /// How many transactions of the archive run at the same time (PostgreSQL; SQLite has one writer). As many more clear
+    /// executions while there are some to clear: one that is large takes minutes.
+    /// </summary>
     /// <value>The default value is 2.</value>
     [Range(1, 64)]
     public int Writers { get; set; } = 2;

@@ -3,6 +3,7 @@ using AsyncCheckpoints.Redis;
 using AsyncCheckpoints.Tests.Jobs;
 using AsyncCheckpoints.Tests.Pipeline;
 using AsyncCheckpoints.Tests.Servers;
+using AsyncCheckpoints.Tests.Storage.Postgres;
 using AsyncCheckpoints.Worker;
 using AsyncCheckpoints.Worker.Doctor;
 using AsyncCheckpoints.Worker.Storage.Postgres;
@@ -134,6 +135,16 @@ public sealed partial class DoctorTests
     {
         _settings["ConnectionStrings__Postgres"] = new NpgsqlConnectionStringBuilder(_settings["ConnectionStrings__Postgres"]) { Options = $"-c {setting}" }.ToString();
         await ShouldFindAsync(("postgres", check));
+    }
+
+    [Fact]
+    public async Task Postgres_OtherEncoding_IsFoundAndRefused()
+    {
+        _settings["ConnectionStrings__Postgres"] = await PostgresDatabase.CreateAsync("TEMPLATE template0 ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'");
+        await ShouldFindAsync(("postgres", "server_encoding"));
+        await using var worker = await WorkerProcess.StartAsync(_settings);
+        (await worker.WaitForExitAsync(Deployment.Patience)).ShouldNotBe(0);
+        worker.Lines.ShouldContain(line => line.Contains("SQL_ASCII", StringComparison.Ordinal) && line.Contains("UTF8", StringComparison.Ordinal));
     }
 
     [Theory]

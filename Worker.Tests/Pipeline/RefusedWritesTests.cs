@@ -249,19 +249,10 @@ public sealed class RefusedWritesTests
         var host = await deployment.StartClientAsync();
         var client = host.Services.GetRequiredService<ICheckpointClient>();
         await SaveAsync(host, "first", Durability.Persisted);
-        await ExecuteAsync(
-            $"""
-            CREATE TABLE {deployment.Prefix}.held AS SELECT 1;
-            GRANT SELECT ON {deployment.Prefix}.held TO {_role};
-            CREATE FUNCTION {deployment.Prefix}.hold() RETURNS trigger LANGUAGE plpgsql AS $$
-            BEGIN WHILE EXISTS (SELECT FROM {deployment.Prefix}.held) LOOP PERFORM pg_sleep(0.02); END LOOP; RETURN OLD; END $$;
-            CREATE TRIGGER hold BEFORE DELETE ON {deployment.Prefix}.checkpoints
-                FOR EACH ROW WHEN (OLD.execution_id = 'x') EXECUTE FUNCTION {deployment.Prefix}.hold();
-            """);
+        await HoldAsync(deployment);
 
         await client.ClearAsync("x", Durability.Queued);
-        await Deployment.UntilAsync(
-            async () => (long)(await ExecuteAsync("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"))! == 1, "it is being deleted");
+        await HeldAsync(1);
         await SaveAsync(host, "behind", Durability.Queued);
         for (var i = 0; i < 5; i++)
         {
@@ -270,11 +261,91 @@ public sealed class RefusedWritesTests
         }
 
         (await ArchivedAsync(deployment)).ShouldBe("0 1 2 3 4 first");
-        await ExecuteAsync($"DELETE FROM {deployment.Prefix}.held");
+        await ReleaseAsync(deployment, "DELETE");
         await Deployment.UntilAsync(async () => await ArchivedAsync(deployment) == "0 1 2 3 4 behind", "the rest follows");
         await PendingAsync(host, 0);
         (await LettersAsync(worker)).ShouldBeEmpty();
     }
+
+    /// <summary>They wait for a transaction at the same moment.</summary>
+    [Fact]
+    public async Task OneClear_TakesLong_HoldsUpNoneOfThoseThatWaitWithIt()
+    {
+        await using var deployment = await CreateDeploymentAsync();
+        deployment["Worker:Writers"] = "1";
+        var worker = await StartWorkerAsync(deployment);
+        await WriteAsync(worker, "first");
+        await HoldAsync(deployment);
+        var before = WriteAsync(worker, MessageOf("before", ["held"]));
+        await HeldAsync(1);
+
+        var clear = WriteAsync(worker, ClearOf("x"));
+        var save = WriteAsync(worker, MessageOf("other", ["beside"]));
+        await ReleaseAsync(deployment, "INSERT");
+        await before;
+        await save;
+
+        await HeldAsync(1);
+        clear.IsCompleted.ShouldBeFalse();
+        (await ArchivedAsync(deployment)).ShouldBe("beside first held");
+        await ReleaseAsync(deployment, "DELETE");
+        await clear;
+        (await ArchivedAsync(deployment)).ShouldBe("beside held");
+    }
+
+    [Fact]
+    public async Task SeveralClears_TakeLong_HoldUpNoSaves()
+    {
+        await using var deployment = await CreateDeploymentAsync();
+        var worker = await StartWorkerAsync(deployment);
+        var host = await deployment.StartClientAsync();
+        var client = host.Services.GetRequiredService<ICheckpointClient>();
+        string[] executions = ["x", "x1", "x2"];
+        foreach (var execution in executions)
+        {
+            await client.SaveAsync(new Checkpoint { ExecutionId = execution, Id = execution }, new SaveOptions { Durability = Durability.Persisted });
+        }
+
+        await HoldAsync(deployment);
+        foreach (var execution in executions)
+        {
+            await client.ClearAsync(execution, Durability.Queued);
+        }
+
+        await HeldAsync(2); // As many as there are writers; the third waits for them.
+        await client.SaveAsync(new Checkpoint { ExecutionId = "other", Id = "beside" }, new SaveOptions { Durability = Durability.Persisted })
+            .WaitAsync(TimeSpan.FromSeconds(25));
+
+        await HeldAsync(2);
+        (await ArchivedAsync(deployment)).ShouldBe("beside x x1 x2");
+        await ReleaseAsync(deployment, "DELETE");
+        await Deployment.UntilAsync(async () => await ArchivedAsync(deployment) == "beside", "all are cleared");
+        await PendingAsync(host, 0);
+        (await LettersAsync(worker)).ShouldBeEmpty();
+    }
+
+    /// <summary>From now on, deletions of executions "x…" and saves of "before" stay in their transactions.</summary>
+    private Task<object?> HoldAsync(Deployment deployment) => ExecuteAsync(
+        $"""
+        CREATE TABLE {deployment.Prefix}.held AS SELECT unnest(ARRAY['DELETE', 'INSERT']) AS operation;
+        GRANT SELECT ON {deployment.Prefix}.held TO {_role};
+        CREATE FUNCTION {deployment.Prefix}.hold() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            WHILE EXISTS (SELECT FROM {deployment.Prefix}.held WHERE operation = TG_OP) LOOP PERFORM pg_sleep(0.02); END LOOP;
+            RETURN coalesce(NEW, OLD);
+        END $$;
+        CREATE TRIGGER hold_deletion BEFORE DELETE ON {deployment.Prefix}.checkpoints
+            FOR EACH ROW WHEN (OLD.execution_id LIKE 'x%') EXECUTE FUNCTION {deployment.Prefix}.hold();
+        CREATE TRIGGER hold_save BEFORE INSERT ON {deployment.Prefix}.checkpoints
+            FOR EACH ROW WHEN (NEW.execution_id = 'before') EXECUTE FUNCTION {deployment.Prefix}.hold();
+        """);
+
+    private Task<object?> ReleaseAsync(Deployment deployment, string operation) =>
+        ExecuteAsync($"DELETE FROM {deployment.Prefix}.held WHERE operation = '{operation}'");
+
+    private Task HeldAsync(int count) => Deployment.UntilAsync(
+        async () => (long)(await ExecuteAsync("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()"))! == count,
+        $"{count} are held");
 
     private async Task<Deployment> CreateDeploymentAsync()
     {
@@ -352,16 +423,25 @@ public sealed class RefusedWritesTests
         return commands;
     }
 
-    private static CheckpointCommands MessageOf(params string[] ids)
+    private static CheckpointCommands MessageOf(params string[] ids) => MessageOf("x", ids);
+
+    private static CheckpointCommands MessageOf(string execution, string[] ids)
     {
         var message = new CheckpointCommands { SchemaVersion = Contracts.WireFormat.SchemaVersion, CommandId = $"{Guid.NewGuid():N}" };
         message.Saves.AddRange(ids.Select((id, i) => new SaveCheckpoint
         {
             Sequence = i + 1,
             Record = Google.Protobuf.UnsafeByteOperations.UnsafeWrap(
-                CheckpointCodec.Encode(new Checkpoint { ExecutionId = "x", Id = id, CreatedAt = DateTimeOffset.UnixEpoch }).Record),
+                CheckpointCodec.Encode(new Checkpoint { ExecutionId = execution, Id = id, CreatedAt = DateTimeOffset.UnixEpoch }).Record),
             Cached = true,
         }));
+        return message;
+    }
+
+    private static CheckpointCommands ClearOf(string execution)
+    {
+        var message = MessageOf();
+        message.Clears.Add(new ClearExecution { ExecutionId = execution, Sequence = 10, Cached = true });
         return message;
     }
 

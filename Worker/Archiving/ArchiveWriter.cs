@@ -12,7 +12,8 @@ namespace AsyncCheckpoints.Worker.Archiving;
 /// <summary>
 /// Group commit: whatever waits at the moment becomes one transaction, without lingering; while it commits, the next one
 /// grows. An outage of the archive is waited out. A batch that the archive refuses, though it takes other writes, is
-/// halved until the message that it refuses stands alone; what becomes of that one is beside the others' way.
+/// halved until the message that it refuses stands alone; what becomes of that one is beside the others' way. Where
+/// several transactions may run, so is a message that clears an execution: it may take minutes and locks what it is with.
 /// </summary>
 internal sealed partial class ArchiveWriter : BackgroundService
 {
@@ -20,6 +21,7 @@ internal sealed partial class ArchiveWriter : BackgroundService
     private static readonly TimeSpan SlowCommit = TimeSpan.FromMilliseconds(200);
 
     private readonly Channel<Waiting> _waiting = Channel.CreateUnbounded<Waiting>();
+    private readonly Channel<Waiting> _clears = Channel.CreateUnbounded<Waiting>();
     private readonly Channel<bool> _changed = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private readonly ICheckpointArchive _archive;
     private readonly ArchiveState _state;
@@ -32,6 +34,7 @@ internal sealed partial class ArchiveWriter : BackgroundService
     private readonly int _writers;
     private int _committing;
     private int _waitingItems;
+    private int _waitingClears;
     private long _startedAt;
 
     public ArchiveWriter(
@@ -60,7 +63,7 @@ internal sealed partial class ArchiveWriter : BackgroundService
     public event Action? OutboxFilled;
 
     /// <summary>Saves and deletions that wait for a transaction to begin.</summary>
-    public int WaitingItems => Math.Max(0, Volatile.Read(ref _waitingItems));
+    public int WaitingItems => Math.Max(0, Volatile.Read(ref _waitingItems) + Volatile.Read(ref _waitingClears));
 
     /// <summary>Archives; completes when the transaction has committed.</summary>
     /// <param name="commands">What to archive.</param>
@@ -75,12 +78,17 @@ internal sealed partial class ArchiveWriter : BackgroundService
         }
 
         var waiting = new Waiting(commands, cancellationToken);
-        if (!_waiting.Writer.TryWrite(waiting))
+        var isClear = _archive.MaxWriters > 1 && HasClear(commands.Command);
+        if (!(isClear ? _clears : _waiting).Writer.TryWrite(waiting))
         {
             throw new OperationCanceledException("The worker is stopping.");
         }
 
-        if (Interlocked.Add(ref _waitingItems, commands.Size) >= _options.BatchMaxItems)
+        if (isClear)
+        {
+            Interlocked.Add(ref _waitingClears, commands.Size);
+        }
+        else if (Interlocked.Add(ref _waitingItems, commands.Size) >= _options.BatchMaxItems)
         {
             _changed.Writer.TryWrite(true);
         }
@@ -94,6 +102,7 @@ internal sealed partial class ArchiveWriter : BackgroundService
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
         _waiting.Writer.TryComplete();
+        _clears.Writer.TryComplete();
         try
         {
             await (ExecuteTask ?? Task.CompletedTask).WaitAsync(cancellationToken);
@@ -109,6 +118,7 @@ internal sealed partial class ArchiveWriter : BackgroundService
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         await MigrateAsync(stoppingToken);
+        var clears = Enumerable.Range(0, _writers).Select(_ => WriteClearsAsync(stoppingToken)).ToArray();
         try
         {
             while (await _waiting.Reader.WaitToReadAsync(stoppingToken))
@@ -125,12 +135,10 @@ internal sealed partial class ArchiveWriter : BackgroundService
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
-            while (_waiting.Reader.TryRead(out var waiting))
-            {
-                waiting.TryWithdraw();
-            }
+            WithdrawAll(_waiting.Reader);
         }
 
+        await Task.WhenAll(clears);
         while (Volatile.Read(ref _committing) + Volatile.Read(ref _alone) > 0)
         {
             await _changed.Reader.ReadAsync(CancellationToken.None);
@@ -186,6 +194,49 @@ internal sealed partial class ArchiveWriter : BackgroundService
     {
         try
         {
+            await TryCommitAsync(batch, stoppingToken);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _committing);
+            _changed.Writer.TryWrite(true);
+        }
+    }
+
+    /// <summary>One after the other; what clears nothing neither waits for it nor gives up a transaction of its own.</summary>
+    private async Task WriteClearsAsync(CancellationToken stoppingToken)
+    {
+        try
+        {
+            await foreach (var waiting in _clears.Reader.ReadAllAsync(stoppingToken))
+            {
+                Interlocked.Add(ref _waitingClears, -waiting.Commands.Size);
+                if (waiting.TryTake())
+                {
+                    await TryCommitAsync([waiting], stoppingToken);
+                }
+            }
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            WithdrawAll(_clears.Reader);
+        }
+    }
+
+    private static bool HasClear(ArchiveCommand command) => command.Tombstones.Count > 0 && command.Tombstones.Any(tombstone => tombstone.Id is null);
+
+    private static void WithdrawAll(ChannelReader<Waiting> reader)
+    {
+        while (reader.TryRead(out var waiting))
+        {
+            waiting.TryWithdraw();
+        }
+    }
+
+    private async Task TryCommitAsync(List<Waiting> batch, CancellationToken stoppingToken)
+    {
+        try
+        {
             if (batch.Count > 0)
             {
                 await CommitAsync(batch, false, false, stoppingToken);
@@ -199,11 +250,6 @@ internal sealed partial class ArchiveWriter : BackgroundService
         {
             Log.ArchiveRefused(_logger, e);
             batch.ForEach(waiting => waiting.TryFail(e));
-        }
-        finally
-        {
-            Interlocked.Decrement(ref _committing);
-            _changed.Writer.TryWrite(true);
         }
     }
 

@@ -21,6 +21,9 @@ internal sealed class CommandReader(int maxStateBytes)
     /// <summary>The body of a dead letter that holds one deletion, or what stands under a key that none can have.</summary>
     public const string DeletionContentType = "application/x-protobuf; message=CheckpointCommands";
 
+    // What Redis gives of records at a time.
+    private const int MaxRescueBytes = 32 * 1024 * 1024;
+
     /// <summary>Reads a message.</summary>
     /// <param name="message">The message.</param>
     /// <exception cref="CheckpointFormatException">The message as a whole is not of this version, or has no command id.</exception>
@@ -45,7 +48,7 @@ internal sealed class CommandReader(int maxStateBytes)
             try
             {
                 saves.Add(ReadSave(save.Record, save.Sequence, !save.Cached, i));
-                bytes += save.Record.Length;
+                bytes += SizeOf(saves[^1], save.Record.Length);
                 AddMark(marks, save.Cached, PendingKind.Save, saves[^1].Checkpoint.Key, save.Sequence, save.Cache);
             }
             catch (CheckpointFormatException e)
@@ -94,7 +97,7 @@ internal sealed class CommandReader(int maxStateBytes)
         };
     }
 
-    /// <summary>Reads what a rescue found.</summary>
+    /// <summary>Reads what a rescue found, as much of it as fits; there is a mark for each entry that was read.</summary>
     /// <param name="entries">Pending entries.</param>
     public IncomingCommands Read(IReadOnlyList<PendingEntry> entries)
     {
@@ -102,8 +105,15 @@ internal sealed class CommandReader(int maxStateBytes)
         var tombstones = new List<Tombstone>();
         var letters = new List<DeadLetter>();
         var bytes = 0L;
+        var count = 0;
         foreach (var (mark, record, damage) in entries)
         {
+            if (bytes >= MaxRescueBytes)
+            {
+                break;
+            }
+
+            count++;
             if (TryReject(mark, record) is { } letter)
             {
                 letters.Add(letter);
@@ -128,7 +138,7 @@ internal sealed class CommandReader(int maxStateBytes)
                     try
                     {
                         saves.Add(ReadSave(UnsafeByteOperations.UnsafeWrap(record), mark.Sequence, false, 0));
-                        bytes += record.Length;
+                        bytes += SizeOf(saves[^1], record.Length);
                     }
                     catch (CheckpointFormatException e)
                     {
@@ -142,8 +152,11 @@ internal sealed class CommandReader(int maxStateBytes)
         }
 
         return new IncomingCommands(
-            new ArchiveCommand(null, saves, tombstones), letters, [], [.. entries.Select(entry => entry.Mark)], entries.Count, bytes);
+            new ArchiveCommand(null, saves, tombstones), letters, [], [.. entries.Take(count).Select(entry => entry.Mark)], count, bytes);
     }
+
+    // A record may be compressed: the state counts, too.
+    private static int SizeOf(ArchiveSave save, int recordLength) => Math.Max(recordLength, save.Checkpoint.State.Length);
 
     private static void AddMark(
         List<PendingMark> marks, bool isCached, PendingKind kind, CheckpointKey key, long sequence, CachePolicy? policy)

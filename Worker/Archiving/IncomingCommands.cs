@@ -11,7 +11,7 @@ namespace AsyncCheckpoints.Worker.Archiving;
 /// <param name="Rejections">The same by position in the message, for its sender; what the archive refuses is added.</param>
 /// <param name="Marks">The pending marks that are settled once this is committed.</param>
 /// <param name="Size">How many checkpoints and deletions there are.</param>
-/// <param name="Bytes">Size of the states.</param>
+/// <param name="Bytes">What the records take, or their states where they are compressed.</param>
 internal sealed record IncomingCommands(
     ArchiveCommand Command,
     IReadOnlyList<DeadLetter> DeadLetters,

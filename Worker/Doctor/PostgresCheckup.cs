@@ -5,7 +5,7 @@ using Npgsql;
 
 namespace AsyncCheckpoints.Worker.Doctor;
 
-/// <summary>PostgreSQL: version, durability, isolation, clock, schema, rights, connections.</summary>
+/// <summary>PostgreSQL: version, durability, encoding, isolation, clock, schema, rights, connections.</summary>
 internal static class PostgresCheckup
 {
     private const string Part = "postgres";
@@ -25,6 +25,9 @@ internal static class PostgresCheckup
         await CheckAsync(
             "synchronous_commit", value => value != "off", "a crash loses commits that were acknowledged.", "Set synchronous_commit = on, for the worker's role at least.", Severity.Error);
         await CheckAsync("full_page_writes", value => value == "on", "a crash of the machine can damage pages.", "Set full_page_writes = on.", Severity.Error);
+        await CheckAsync(
+            "server_encoding", value => value == "UTF8", "the worker refuses it.",
+            "CREATE DATABASE … TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'.", Severity.Error);
         await CheckAsync(
             "default_transaction_isolation", value => value == "read committed", "the worker refuses it.",
             "ALTER ROLE … SET default_transaction_isolation = 'read committed'.", Severity.Error);

@@ -108,7 +108,7 @@ internal sealed class PendingRescuer(
             }
 
             await settler.SettleAsync(commands.Marks, cancellationToken);
-            rescued += entries.Count;
+            rescued += commands.Marks.Count;
         }
     }
 

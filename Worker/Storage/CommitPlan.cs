@@ -16,8 +16,9 @@ internal enum TombstoneScope : short
 /// <summary>
 /// The commands of a transaction, sorted by key, so that transactions that overlap lock in the same order, and without
 /// doubles, so that no statement meets a row twice: of several saves of a checkpoint, or tombstones of a scope, the one
-/// with the highest sequence stays. A save that loses to one of a command seen before may be lost with it: that one is
-/// in the archive already, or a tombstone or a newer row covers both.
+/// with the highest sequence stays. A save that loses to one of a command seen before would be lost with it, and that one
+/// need not be in the archive: it may have been a dead letter then. Where there are <see cref="Rivals"/>, the plan is for
+/// commands that are known to be new.
 /// </summary>
 internal sealed class CommitPlan
 {
@@ -50,7 +51,15 @@ internal sealed class CommitPlan
         }
 
         CommandIds = [.. ids];
-        SortAndKeepFirst(Saves, CompareSaves, static (a, b) => a.Save.Checkpoint.Key == b.Save.Checkpoint.Key);
+        SortAndKeepFirst(
+            Saves,
+            CompareSaves,
+            static (a, b) => a.Save.Checkpoint.Key == b.Save.Checkpoint.Key,
+            (kept, dropped) =>
+            {
+                Rivals |= kept.CommandId is not null && kept.CommandId != dropped.CommandId;
+                return kept;
+            });
         SortAndKeepFirst(
             Uncached, CompareSaves, static (a, b) => a.Save.Checkpoint.Key == b.Save.Checkpoint.Key && a.CommandId == b.CommandId);
         SortAndKeepFirst(
@@ -71,6 +80,9 @@ internal sealed class CommitPlan
 
     /// <summary>The saves that Redis does not have; each key once per command.</summary>
     public List<PlannedSave> Uncached { get; } = [];
+
+    /// <summary>Whether a save lost to one of another command, which has no effect if it was seen before.</summary>
+    public bool Rivals { get; private set; }
 
     /// <summary>The tombstones. Where one of a scope is uncached, the one that stays is.</summary>
     public List<Tombstone> Tombstones { get; } = [];

@@ -89,6 +89,20 @@ public sealed class PostgresArchiveTests : ArchiveConformanceTests
         (await Should.ThrowAsync<CheckpointException>(() => sut.MigrateAsync(default))).Message.ShouldContain("serializable");
     }
 
+    /// <summary>Otherwise jsonb would refuse what has been acknowledged, and it would end as a dead letter.</summary>
+    [Theory]
+    [InlineData("SQL_ASCII")]
+    [InlineData("LATIN1")]
+    public async Task MigrateAsync_OtherEncoding_IsRefused(string encoding)
+    {
+        await using var sut = new PostgresArchive(
+            new() { ConnectionString = await PostgresDatabase.CreateAsync($"TEMPLATE template0 ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C'") });
+        var refusal = await Should.ThrowAsync<CheckpointException>(() => sut.MigrateAsync(default));
+        refusal.Message.ShouldContain(encoding);
+        refusal.IsTransient.ShouldBeFalse();
+        refusal.Hint.ShouldNotBeNull().ShouldContain("ENCODING 'UTF8'");
+    }
+
     /// <summary>Otherwise it would begin anew each time, and hold up everything behind it.</summary>
     [Fact]
     public async Task CommitAsync_DeletionThatTakesLong_IsNotCutShort()

@@ -20,9 +20,9 @@ internal sealed partial class PostgresArchive
     public async Task<ArchiveCommit> CommitAsync(ArchiveBatch batch, CancellationToken cancellationToken)
     {
         var plan = new CommitPlan(batch.Commands);
-        if (plan.Tombstones.Count > 0)
+        if (plan.Tombstones.Count > 0 || plan.Rivals)
         {
-            return await CommitDeletionsAsync(batch, plan, cancellationToken);
+            return await CommitInStepsAsync(batch, plan, cancellationToken);
         }
 
         // One round trip. Without BEGIN: up to its end the batch is one transaction, and not even a COMMIT is sent.
@@ -69,9 +69,9 @@ internal sealed partial class PostgresArchive
         }
     }
 
-    // Deletions are rare, so they may take three round trips: which commands are new decides which tombstones apply, and
-    // the saves' statement needs a snapshot behind them.
-    private async Task<ArchiveCommit> CommitDeletionsAsync(ArchiveBatch batch, CommitPlan all, CancellationToken cancellationToken)
+    // Deletions and rivals are rare, so they may take three round trips: which commands are new decides which tombstones
+    // and saves apply, and the saves' statement needs a snapshot behind the tombstones.
+    private async Task<ArchiveCommit> CommitInStepsAsync(ArchiveBatch batch, CommitPlan all, CancellationToken cancellationToken)
     {
         await using var connection = await _source.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);

@@ -13,6 +13,7 @@ internal sealed class PostgresMigrator(NpgsqlDataSource source, PostgresArchiveO
     {
         var migrations = Migrations.Load("Postgres", tables, options.TablePrefix);
         await using var connection = await source.OpenConnectionAsync(cancellationToken);
+        await CheckEncodingAsync(connection, cancellationToken);
         await CheckIsolationAsync(connection, cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         await ExecuteAsync(connection, PostgresSql.MigrationLock, cancellationToken, lockKey);
@@ -43,6 +44,19 @@ internal sealed class PostgresMigrator(NpgsqlDataSource source, PostgresArchiveO
 
         await transaction.CommitAsync(cancellationToken);
         return applied;
+    }
+
+    // Another one has no place for some characters of ids and metadata, or jsonb refuses them.
+    private static async Task CheckEncodingAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(PostgresSql.ServerEncoding, connection);
+        if (await command.ExecuteScalarAsync(cancellationToken) is string encoding and not "UTF8")
+        {
+            throw new CheckpointException(
+                $"The database's encoding is {encoding}; the archive needs UTF8.",
+                isTransient: false,
+                "Make one with CREATE DATABASE … TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'; pg_dump and pg_restore take along what is archived.");
+        }
     }
 
     // A commit takes its locks first and relies on the next statement's snapshot being newer.

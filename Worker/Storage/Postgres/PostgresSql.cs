@@ -17,6 +17,8 @@ internal sealed partial class PostgresSql(string tables)
 
     public const string Isolation = "/* archive.isolation */ SELECT current_setting('default_transaction_isolation')";
 
+    public const string ServerEncoding = "/* archive.encoding */ SELECT current_setting('server_encoding')";
+
     public const string MigrationLock = "/* migration.lock */ SELECT pg_advisory_xact_lock($1)";
 
     public const string SchemaExists = "/* migration.schema_exists */ SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)";
