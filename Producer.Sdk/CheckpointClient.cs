@@ -74,10 +74,10 @@ internal sealed class CheckpointClient(SavePipeline pipeline, BufferBudget budge
         return reader.ListExecutionsAsync(prefix, contains, limit, continuationToken, cancellationToken);
     }
 
-    public async Task<bool> ExistsAsync(CheckpointKey key, CancellationToken cancellationToken = default)
+    public Task<bool> ExistsAsync(CheckpointKey key, CancellationToken cancellationToken = default)
     {
         CheckpointLimits.Validate(key);
-        return await reader.LoadAsync(key, includeState: false, cancellationToken) is not null;
+        return IsFoundAsync(key, cancellationToken);
     }
 
     public Task<Durability> DeleteAsync(CheckpointKey key, Durability? durability = null, CancellationToken cancellationToken = default)
@@ -92,17 +92,35 @@ internal sealed class CheckpointClient(SavePipeline pipeline, BufferBudget budge
         return pipeline.DeleteAsync(PendingKind.Clear, new CheckpointKey(executionId, ""), SaveOptionsValidator.Validate(durability), cancellationToken);
     }
 
-    public async Task<SaveResult> ForkAsync(
+    public Task<SaveResult> ForkAsync(
         CheckpointKey source, string newExecutionId, SaveOptions? options = null, CancellationToken cancellationToken = default)
     {
         CheckpointLimits.Validate(source);
         CheckpointLimits.ValidateId(newExecutionId, nameof(newExecutionId));
-        var origin = await LoadAsync(source, cancellationToken) ?? throw new CheckpointNotFoundException(source);
-        var copy = origin with { ExecutionId = newExecutionId, ParentId = null, Metadata = WithOrigin(origin), CreatedAt = default };
-        return await SaveAsync(copy, (options ?? DefaultSaveOptions) with { ExpectedLatestId = SaveOptions.EmptyStream }, cancellationToken);
+        options ??= DefaultSaveOptions;
+
+        // Whether the new execution is empty is known only to Redis.
+        options = options with
+        {
+            Durability = options.Durability == Durability.Buffered ? Durability.Cached : options.Durability,
+            ExpectedLatestId = SaveOptions.EmptyStream,
+        };
+        SaveOptionsValidator.Validate(options);
+        return ForkCheckedAsync(source, newExecutionId, options, cancellationToken);
     }
 
     public Task FlushAsync(CancellationToken cancellationToken = default) => budget.FlushAsync(cancellationToken);
+
+    private async Task<bool> IsFoundAsync(CheckpointKey key, CancellationToken cancellationToken) =>
+        await reader.LoadAsync(key, includeState: false, cancellationToken) is not null;
+
+    private async Task<SaveResult> ForkCheckedAsync(
+        CheckpointKey source, string newExecutionId, SaveOptions options, CancellationToken cancellationToken)
+    {
+        var origin = await LoadAsync(source, cancellationToken) ?? throw new CheckpointNotFoundException(source);
+        var copy = origin with { ExecutionId = newExecutionId, ParentId = null, Metadata = WithOrigin(origin), CreatedAt = default };
+        return await SaveAsync(copy, options, cancellationToken);
+    }
 
     /// <summary>
     /// Redis decides who is first. What it cannot know, because the stream has expired there, is brought back before.

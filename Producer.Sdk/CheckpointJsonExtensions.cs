@@ -6,14 +6,17 @@ namespace AsyncCheckpoints;
 
 /// <summary>
 /// States as JSON (System.Text.Json). The overloads with a <see cref="JsonTypeInfo{T}"/> work with source generation and
-/// native AOT; those with <see cref="JsonSerializerOptions"/> use reflection.
+/// native AOT; those with <see cref="JsonSerializerOptions"/> use reflection. What is no object of the application is
+/// refused: bytes (<see cref="Checkpoint.State"/> takes them as they are) and the arguments of a call.
 /// </summary>
 public static class CheckpointJsonExtensions
 {
     /// <summary>The content type that the typed overloads set.</summary>
     public const string JsonContentType = "application/json";
 
-    private const string Reflection = "Serialises by reflection; pass a JsonTypeInfo<T> instead.";
+    internal const string Reflection = "Serialises by reflection; pass a JsonTypeInfo<T> instead.";
+
+    private const string ForBytes = "set Checkpoint.State to them and leave this argument out";
 
     /// <summary>Saves an object as a checkpoint's state.</summary>
     /// <typeparam name="T">The state's type.</typeparam>
@@ -24,6 +27,7 @@ public static class CheckpointJsonExtensions
     /// <param name="options">The level to reach and what to check.</param>
     /// <param name="cancellationToken">Stops waiting.</param>
     /// <returns>What was reached.</returns>
+    /// <exception cref="ArgumentException">The state is bytes, or an argument of the call; a retry fails again.</exception>
     /// <exception cref="NotSupportedException">The type cannot be serialised.</exception>
     public static Task<SaveResult> SaveAsync<T>(
         this ICheckpointClient client,
@@ -35,6 +39,7 @@ public static class CheckpointJsonExtensions
     {
         ArgumentNullException.ThrowIfNull(client);
         ArgumentNullException.ThrowIfNull(checkpoint);
+        RequireObject(state, ForBytes);
         return client.SaveAsync(WithJson(checkpoint, JsonSerializer.SerializeToUtf8Bytes(state, typeInfo)), options, cancellationToken);
     }
 
@@ -47,6 +52,7 @@ public static class CheckpointJsonExtensions
     /// <param name="options">The level to reach and what to check.</param>
     /// <param name="cancellationToken">Stops waiting.</param>
     /// <returns>What was reached.</returns>
+    /// <exception cref="ArgumentException">The state is bytes, or an argument of the call; a retry fails again.</exception>
     /// <exception cref="NotSupportedException">The type cannot be serialised.</exception>
     [RequiresUnreferencedCode(Reflection)]
     [RequiresDynamicCode(Reflection)]
@@ -60,6 +66,7 @@ public static class CheckpointJsonExtensions
     {
         ArgumentNullException.ThrowIfNull(client);
         ArgumentNullException.ThrowIfNull(checkpoint);
+        RequireObject(state, ForBytes);
         var json = JsonSerializer.SerializeToUtf8Bytes(state, serializerOptions ?? JsonSerializerOptions.Web);
         return client.SaveAsync(WithJson(checkpoint, json), options, cancellationToken);
     }
@@ -86,6 +93,26 @@ public static class CheckpointJsonExtensions
     {
         ArgumentNullException.ThrowIfNull(checkpoint);
         return JsonSerializer.Deserialize<T>(checkpoint.State.Span, serializerOptions ?? JsonSerializerOptions.Web);
+    }
+
+    /// <summary>Refuses what fits the type parameter, but was meant otherwise.</summary>
+    /// <typeparam name="T">The state's type.</typeparam>
+    /// <param name="state">The state.</param>
+    /// <param name="forBytes">What to do with bytes.</param>
+    /// <exception cref="ArgumentException">It is no object of the application.</exception>
+    internal static void RequireObject<T>(T state, string forBytes)
+    {
+        var type = state?.GetType() ?? Nullable.GetUnderlyingType(typeof(T)) ?? typeof(T);
+        if (type == typeof(byte[]) || type == typeof(ReadOnlyMemory<byte>) || type == typeof(Memory<byte>))
+        {
+            throw new ArgumentException($"The state is bytes, of which JSON would make a base64 text; {forBytes}.", nameof(state));
+        }
+
+        if (type == typeof(SaveOptions) || type == typeof(Durability) || type == typeof(CancellationToken))
+        {
+            throw new ArgumentException(
+                $"The state is a {type.Name}, an argument of the call and nothing to keep; set Checkpoint.State, or give a state before it.", nameof(state));
+        }
     }
 
     private static Checkpoint WithJson(Checkpoint checkpoint, byte[] json) => checkpoint with { State = json, ContentType = JsonContentType };

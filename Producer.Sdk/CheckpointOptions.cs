@@ -4,7 +4,10 @@ using AsyncCheckpoints.Contracts;
 
 namespace AsyncCheckpoints;
 
-/// <summary>The client's settings. Configuration section: <c>Checkpoints</c>.</summary>
+/// <summary>
+/// The client's settings, from code or from the section of the configuration that <c>AddAsyncCheckpoints</c> is given;
+/// messages call it <c>Checkpoints</c>. The worker reads all but the two servers from its section <c>Checkpoints</c>.
+/// </summary>
 public sealed class CheckpointOptions
 {
     /// <summary>StackExchange.Redis configuration, such as "127.0.0.1:6379". Required.</summary>

@@ -1,6 +1,9 @@
 namespace AsyncCheckpoints;
 
-/// <summary>How far a save has got when it returns. Each level includes those before it.</summary>
+/// <summary>
+/// How far a save has got when it returns. Each level survives what those before it survive, but does not imply them: while
+/// Redis is away a save reaches <see cref="Queued"/> without it (<see cref="SaveResult.Cached"/> is false).
+/// </summary>
 public enum Durability
 {
     /// <summary>In this process's bounded buffer. Survives nothing yet; a graceful stop drains it.</summary>

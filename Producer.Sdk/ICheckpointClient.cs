@@ -1,10 +1,20 @@
 namespace AsyncCheckpoints;
 
 /// <summary>
-/// Saves and reads checkpoints. Thread-safe; one instance an application, from
-/// <see cref="CheckpointServiceCollectionExtensions.AddAsyncCheckpoints"/>. Every method throws
-/// <see cref="ArgumentException"/> for an argument out of bounds (a retry fails again) and
-/// <see cref="CheckpointUnavailableException"/> when what it needs cannot be reached in time (a retry helps later).
+/// Saves and reads checkpoints. Thread-safe; one instance an application, from <c>AddAsyncCheckpoints</c>.
+/// <para>
+/// What every method may throw: <see cref="ArgumentException"/> for an argument out of bounds, at the call itself and not
+/// when its task is awaited (a retry fails again; only a continuation token of a listing is looked at later);
+/// <see cref="CheckpointUnavailableException"/> when what it needs cannot be reached in time (a retry helps later);
+/// <see cref="CheckpointFormatException"/> when what is stored is damaged or of a newer version (a retry fails again); a
+/// plain <see cref="CheckpointException"/> that is not transient when the archive refuses the request, or Redis is laid out
+/// for another <see cref="CheckpointOptions.ShardCount"/> (a retry fails again until that is changed).
+/// </para>
+/// <para>
+/// Once the host has stopped the client, saves and deletions are refused with <see cref="CheckpointUnavailableException"/>:
+/// a hosted service that saves while it stops has to be registered after <c>AddAsyncCheckpoints</c>, since a host stops in
+/// reverse.
+/// </para>
 /// </summary>
 public interface ICheckpointClient
 {
@@ -22,22 +32,35 @@ public interface ICheckpointClient
     /// <see cref="SaveOptions.ExpectedLatestId"/> is not the latest; load the latest and decide anew.
     /// </exception>
     /// <exception cref="CheckpointUnavailableException">
-    /// The level was not reached in time. The save may still complete; saving the same id again is safe.
+    /// The level was not reached in time: the save may still complete; saving the same id again is safe. Or it was not taken:
+    /// the buffer is full (<see cref="CheckpointOptions.WhenBufferFull"/>), or the client is stopping.
+    /// </exception>
+    /// <exception cref="CheckpointException">
+    /// The archive refused the checkpoint (<see cref="Durability.Persisted"/>), or Redis has another layout. Not transient.
     /// </exception>
     Task<SaveResult> SaveAsync(Checkpoint checkpoint, SaveOptions? options = null, CancellationToken cancellationToken = default);
 
     /// <summary>
     /// Hands a checkpoint to the buffer and returns at once: <see cref="Durability.Buffered"/> without waiting. What
     /// becomes of it shows in the metric of failed saves and in the log.
+    /// <para>
+    /// Nothing is copied: the checkpoint is encoded later, in the background, and nothing says when. So
+    /// <see cref="Checkpoint.State"/> must never change after the call, nor go back to a pool, and
+    /// <see cref="Checkpoint.Metadata"/> must own its memory (<see cref="System.Text.Json.JsonElement.Clone"/>): its
+    /// document may not be disposed. Where that cannot be, <see cref="SaveAsync"/> with <see cref="Durability.Buffered"/>
+    /// takes a copy. An id that is made is not told either; give one to be able to load the checkpoint by it.
+    /// </para>
     /// </summary>
     /// <param name="checkpoint">The checkpoint, as in <see cref="SaveAsync"/>.</param>
-    /// <returns>False when the buffer is full or the client is stopping: nothing was taken.</returns>
+    /// <returns>False when the buffer is full or the client is stopping: the save was not taken, and nobody makes up for it.</returns>
     bool TrySave(Checkpoint checkpoint);
 
     /// <summary>One checkpoint, from Redis or else from the archive.</summary>
     /// <param name="key">Its key.</param>
     /// <param name="cancellationToken">Stops the read.</param>
     /// <returns>The checkpoint; null when there is none.</returns>
+    /// <exception cref="CheckpointFormatException">What is stored is damaged, or of a newer version; a retry fails again.</exception>
+    /// <exception cref="CheckpointException">The archive refused the request, or Redis has another layout. Not transient.</exception>
     Task<Checkpoint?> LoadAsync(CheckpointKey key, CancellationToken cancellationToken = default);
 
     /// <summary>The newest checkpoint of a stream, from Redis or else from the archive.</summary>
@@ -45,11 +68,15 @@ public interface ICheckpointClient
     /// <param name="namespace">The namespace inside it.</param>
     /// <param name="cancellationToken">Stops the read.</param>
     /// <returns>The checkpoint; null when the stream is empty.</returns>
+    /// <exception cref="CheckpointFormatException">What is stored is damaged, or of a newer version; a retry fails again.</exception>
+    /// <exception cref="CheckpointException">The archive refused the request, or Redis has another layout. Not transient.</exception>
     Task<Checkpoint?> LoadLatestAsync(string executionId, string @namespace = "", CancellationToken cancellationToken = default);
 
     /// <summary>Lists an execution's checkpoints: the union of Redis and the archive, in sequence order.</summary>
     /// <param name="query">What to list.</param>
     /// <param name="cancellationToken">Stops the read.</param>
+    /// <exception cref="CheckpointFormatException">What is stored is damaged, or of a newer version; a retry fails again.</exception>
+    /// <exception cref="CheckpointException">The archive refused the request, or Redis has another layout. Not transient.</exception>
     Task<CheckpointPage> ListAsync(CheckpointQuery query, CancellationToken cancellationToken = default);
 
     /// <summary>Lists the executions that have checkpoints, in UTF-8 byte order.</summary>
@@ -92,10 +119,14 @@ public interface ICheckpointClient
     /// </summary>
     /// <param name="source">The checkpoint to start from.</param>
     /// <param name="newExecutionId">The new execution; it must have no checkpoint in that namespace.</param>
-    /// <param name="options">The level to reach.</param>
+    /// <param name="options">
+    /// The level to reach; <see cref="Durability.Buffered"/> counts as <see cref="Durability.Cached"/>.
+    /// <see cref="SaveOptions.ExpectedLatestId"/> is not looked at: it is <see cref="SaveOptions.EmptyStream"/>.
+    /// </param>
     /// <param name="cancellationToken">Stops waiting.</param>
     /// <returns>The copy's save.</returns>
     /// <exception cref="CheckpointNotFoundException">The source does not exist.</exception>
+    /// <exception cref="CheckpointFormatException">The source is damaged, or of a newer version; a retry fails again.</exception>
     /// <exception cref="CheckpointConflictException">The new execution has checkpoints already.</exception>
     Task<SaveResult> ForkAsync(
         CheckpointKey source, string newExecutionId, SaveOptions? options = null, CancellationToken cancellationToken = default);

@@ -16,6 +16,7 @@ internal interface ICheckpointCache
     int Interruptions { get; }
 
     /// <summary>Checks or records the layout (shard count). Called before first use.</summary>
+    /// <exception cref="CheckpointException">The store has another layout; not transient.</exception>
     Task InitializeAsync(CancellationToken cancellationToken);
 
     /// <summary>The store's own clock, so that clients agree on time whatever their wall clocks say.</summary>

@@ -8,15 +8,12 @@ namespace AsyncCheckpoints.Diagnostics;
 /// <summary>The client's instruments, on the meter "AsyncCheckpoints".</summary>
 internal sealed class CheckpointMetrics
 {
-    /// <summary>The name of meter and activity source.</summary>
-    public const string Name = "AsyncCheckpoints";
-
     private readonly Histogram<double> _duration;
     private readonly Histogram<long> _stateSize;
 
     public CheckpointMetrics(IMeterFactory factory, BufferBudget budget, ICommandSpool spool)
     {
-        var meter = factory.Create(Name);
+        var meter = factory.Create(CheckpointTelemetry.Name);
         _duration = meter.CreateHistogram(
             "asynccheckpoints.save.duration", "s", "From the save's start to the level that was reached.", advice: Buckets.Seconds);
         _stateSize = meter.CreateHistogram("asynccheckpoints.state.size", "By", "Size of saved states.", advice: Buckets.Bytes);

@@ -13,7 +13,7 @@ internal static class CheckpointTracing
     /// <summary>The most links of a span; OpenTelemetry drops what is above that anyway.</summary>
     public const int MaxLinks = 128;
 
-    private static readonly ActivitySource Source = new(CheckpointMetrics.Name);
+    private static readonly ActivitySource Source = new(CheckpointTelemetry.Name);
 
     /// <summary>Whether somebody listens.</summary>
     public static bool IsOn => Source.HasListeners();

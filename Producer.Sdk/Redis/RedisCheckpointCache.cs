@@ -50,10 +50,13 @@ internal sealed partial class RedisCheckpointCache : ICheckpointCache, IAsyncDis
         }
 
         var parts = (found ?? "").Split(' ');
-        throw new InvalidOperationException(
-            parts is [var version, var shards] && version == RedisLayout.Version.ToString(CultureInfo.InvariantCulture)
-                ? $"Redis holds '{_layout.Prefix}' in {shards} shards; this program is set to {_layout.ShardCount}. Set ShardCount to {shards}, or use another prefix."
-                : $"Redis holds '{_layout.Prefix}' in layout '{found}'; this program uses '{_layout.Config}'. Use another prefix.");
+        throw parts is [var version, var shards] && version == RedisLayout.Version.ToString(CultureInfo.InvariantCulture)
+            ? new CheckpointException(
+                $"Redis holds '{_layout.Prefix}' in {shards} shards; this program is set to {_layout.ShardCount}.",
+                isTransient: false,
+                $"Set ShardCount to {shards}, or use another prefix.")
+            : new CheckpointException(
+                $"Redis holds '{_layout.Prefix}' in layout '{found}'; this program uses '{_layout.Config}'.", isTransient: false, "Use another prefix.");
     }
 
     /// <inheritdoc />

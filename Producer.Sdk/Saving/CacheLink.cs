@@ -27,7 +27,7 @@ internal sealed class CacheLink(ICheckpointCache cache, SequenceClock clock, Tim
     /// <param name="state">What the call needs.</param>
     /// <param name="cancellationToken">Stops waiting.</param>
     /// <exception cref="CheckpointUnavailableException">The cache cannot be reached.</exception>
-    /// <exception cref="InvalidOperationException">The cache has another layout than the options say.</exception>
+    /// <exception cref="CheckpointException">The cache has another layout than the options say; not transient.</exception>
     public Task<T> CallAsync<TState, T>(
         Func<ICheckpointCache, TState, CancellationToken, Task<T>> call, TState state, CancellationToken cancellationToken)
     {
@@ -124,11 +124,11 @@ internal sealed class CacheLink(ICheckpointCache cache, SequenceClock clock, Tim
 
             await cache.InitializeAsync(CancellationToken.None);
         }
-        catch (CheckpointException)
+        catch (CheckpointException e) when (e is CheckpointUnavailableException or CheckpointFormatException)
         {
             // The calls meet the same.
         }
-        catch (InvalidOperationException)
+        catch (CheckpointException)
         {
             // Redis was emptied, and another program laid it out since: calls are refused, each with the reason.
             _isReady = false;

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 
 namespace AsyncCheckpoints;
 
@@ -55,22 +54,10 @@ public sealed partial class CheckpointSession
     /// <param name="includeState">Whether the states come along.</param>
     /// <param name="cancellationToken">Stops the listing.</param>
     /// <exception cref="CheckpointUnavailableException">The stream could not be read; a retry helps later.</exception>
-    public async IAsyncEnumerable<Checkpoint> ListAsync(
-        bool oldestFirst = false, bool includeState = false, [EnumeratorCancellation] CancellationToken cancellationToken = default)
-    {
-        var query = new CheckpointQuery { ExecutionId = ExecutionId, Namespace = Namespace, OldestFirst = oldestFirst, IncludeState = includeState };
-        do
-        {
-            var page = await _client.ListAsync(query, cancellationToken);
-            foreach (var checkpoint in page.Items)
-            {
-                yield return checkpoint;
-            }
-
-            query = query with { ContinuationToken = page.ContinuationToken };
-        }
-        while (query.ContinuationToken is not null);
-    }
+    public IAsyncEnumerable<Checkpoint> ListAsync(
+        bool oldestFirst = false, bool includeState = false, CancellationToken cancellationToken = default) => _client.EnumerateAsync(
+            new CheckpointQuery { ExecutionId = ExecutionId, Namespace = Namespace, OldestFirst = oldestFirst, IncludeState = includeState },
+            cancellationToken);
 
     /// <summary>
     /// Starts a new execution from the session's current checkpoint (saved before, if it is not): a copy of it with the
@@ -94,9 +81,7 @@ public sealed partial class CheckpointSession
             }
 
             var origin = _saved ?? throw new InvalidOperationException("The session has taken no step and was not resumed; there is no checkpoint to fork.");
-
-            // Whether the new execution is empty is known only to Redis.
-            var options = new SaveOptions { Durability = _options.Durability == Durability.Buffered ? Durability.Cached : _options.Durability };
+            var options = new SaveOptions { Durability = _options.Durability };
             var result = await _client.ForkAsync(origin.Key, newExecutionId, options, cancellationToken);
             fork.GoTo(origin with { ExecutionId = newExecutionId, ParentId = null, Sequence = result.Sequence }, result.Key.Id);
             return fork;

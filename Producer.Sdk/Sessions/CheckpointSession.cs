@@ -21,6 +21,8 @@ namespace AsyncCheckpoints;
 /// </summary>
 public sealed partial class CheckpointSession : IAsyncDisposable
 {
+    internal const string ForBytes = "call the overload that takes bytes";
+
     private readonly ICheckpointClient _client;
     private readonly CheckpointSessionOptions _options;
     private readonly StreamTrimmer _trimmer;
@@ -69,13 +71,18 @@ public sealed partial class CheckpointSession : IAsyncDisposable
     /// <param name="metadata">A JSON object to filter by, up to 64 KiB; null: none.</param>
     /// <param name="cancellationToken">Stops waiting.</param>
     /// <returns>What became of the step.</returns>
-    /// <exception cref="ArgumentException">A value is out of bounds; the step is not taken, a retry fails again.</exception>
+    /// <exception cref="ArgumentException">
+    /// A value is out of bounds, or the state is bytes or an argument of the call; the step is not taken, a retry fails again.
+    /// </exception>
     /// <exception cref="NotSupportedException">The type cannot be serialised.</exception>
     /// <exception cref="CheckpointConflictException">Another writer was faster; the step is not taken. Resume, then decide anew.</exception>
     /// <exception cref="CheckpointUnavailableException">The save failed; a retry helps later.</exception>
     public Task<SessionStep> StepAsync<T>(
-        string nodeName, T state, JsonTypeInfo<T> typeInfo, JsonElement? metadata = null, CancellationToken cancellationToken = default) =>
-        StepAsync(nodeName, JsonSerializer.SerializeToUtf8Bytes(state, typeInfo), CheckpointJsonExtensions.JsonContentType, metadata, cancellationToken);
+        string nodeName, T state, JsonTypeInfo<T> typeInfo, JsonElement? metadata = null, CancellationToken cancellationToken = default)
+    {
+        CheckpointJsonExtensions.RequireObject(state, ForBytes);
+        return StepAsync(nodeName, JsonSerializer.SerializeToUtf8Bytes(state, typeInfo), CheckpointJsonExtensions.JsonContentType, metadata, cancellationToken);
+    }
 
     /// <summary>
     /// Takes a step: its checkpoint is the child of the last one that was saved or resumed at, and its version one above

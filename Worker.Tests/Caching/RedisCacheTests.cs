@@ -31,9 +31,10 @@ public sealed class RedisCacheTests(ITestOutputHelper output) : CacheConformance
         await CreateSut();
         var other = Own(new RedisCheckpointCache(RedisServer.Shared, _prefix, Shards + 1, Timeout));
 
-        var refused = await Should.ThrowAsync<InvalidOperationException>(() => other.InitializeAsync(default));
+        var refused = await Should.ThrowAsync<CheckpointException>(() => other.InitializeAsync(default));
 
         refused.Message.ShouldContain($"in {Shards} shards; this program is set to {Shards + 1}");
+        (refused.IsTransient, refused.Hint).ShouldBe((false, $"Set ShardCount to {Shards}, or use another prefix."));
         await Own(Create()).InitializeAsync(default);
     }
 
@@ -61,7 +62,7 @@ public sealed class RedisCacheTests(ITestOutputHelper output) : CacheConformance
     public async Task InitializeAsync_OtherLayout_IsRefused(string config)
     {
         await (await BehindAsync()).StringSetAsync($"{_prefix}:config", config);
-        (await Should.ThrowAsync<InvalidOperationException>(() => CreateSut())).Message.ShouldContain($"in layout '{config}'");
+        (await Should.ThrowAsync<CheckpointException>(() => CreateSut())).Message.ShouldContain($"in layout '{config}'");
     }
 
     [Theory]

@@ -149,7 +149,7 @@ public sealed class TracingTests
     {
         var listener = new ActivityListener
         {
-            ShouldListenTo = source => source.Name == "AsyncCheckpoints",
+            ShouldListenTo = source => source.Name == CheckpointTelemetry.Name,
             Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllDataAndRecorded,
             ActivityStopped = ended,
         };

@@ -451,7 +451,7 @@ public sealed class RedisFaultTests(FaultServers servers)
 
         using var redis = await ConnectionMultiplexer.ConnectAsync(servers.Set.Redis);
         await FaultLab.UntilAsync(() => redis.GetDatabase().KeyExistsAsync(LayoutOf(lab).ConfigKey), "the layout is recorded");
-        (await Should.ThrowAsync<InvalidOperationException>(() => lab.StartClientAsync(options => options.ShardCount = 8))).Message.ShouldContain("in 16 shards");
+        (await Should.ThrowAsync<CheckpointException>(() => lab.StartClientAsync(options => options.ShardCount = 8))).Message.ShouldContain("in 16 shards");
     });
 
     [Fact]
@@ -477,8 +477,9 @@ public sealed class RedisFaultTests(FaultServers servers)
                 {
                     return false;
                 }
-                catch (InvalidOperationException e)
+                catch (CheckpointException e)
                 {
+                    e.IsTransient.ShouldBeFalse();
                     refusal = e.Message;
                     return true;
                 }

@@ -71,6 +71,8 @@ public sealed class WorkerStartupTests
     [InlineData("'Postgress' at 'Jobs:Sources:x:Kind'", "Jobs__Sources__x__Kind=Postgress", "Jobs__Sources__x__ConnectionString=Host=db")]
     [InlineData("Jobs:BatchSise is no setting", "Jobs__BatchSise=10")]
     [InlineData("Checkpoints:Prefx is no setting", "Checkpoints__Prefx=other")]
+    [InlineData("Checkpoints:Redis is no setting of the worker; set ConnectionStrings:Redis.", "Checkpoints__Redis=127.0.0.1:1", "Checkpoints__RabbitMq=amqp://127.0.0.1:1")]
+    [InlineData("Checkpoints:RabbitMq is no setting of the worker; set ConnectionStrings:RabbitMq.", "checkpoints__rabbitmq=")]
     [InlineData("Otlp:EndPoints is no setting", "Otlp__EndPoints=http://127.0.0.1:4318")]
     [InlineData("Worker:DataPaht is no setting", "Worker__DataPaht=data")]
     [InlineData("Worker:Writers has settings below it", "Worker__Writers__Count=2")]

@@ -70,6 +70,9 @@ public sealed class PolicyTests
         await client.SaveAsync(At("other", 9), Persisted);
         (await client.LoadLatestAsync("run")).ShouldNotBeNull().State.ToArray().ShouldBe([2]);
         await Should.ThrowAsync<CheckpointConflictException>(() => client.ForkAsync(origin.Key, "other"));
+        var buffered = new SaveOptions { Durability = Durability.Buffered, ExpectedLatestId = "not looked at" };
+        (await client.ForkAsync(origin.Key, "buffered", buffered)).Reached.ShouldBe(Durability.Cached);
+        await Should.ThrowAsync<CheckpointConflictException>(() => client.ForkAsync(origin.Key, "other", buffered));
         await Should.ThrowAsync<CheckpointNotFoundException>(() => client.ForkAsync(new CheckpointKey("run", "nothing"), "third"));
     }
 

@@ -37,6 +37,33 @@ public abstract partial class CheckpointSessionConformanceTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task StepAsync_Object_IsJsonByReflection()
+    {
+        await using var sut = Open();
+        var a = await sut.StepAsync("a", new Progress(7, "ü"), metadata: JsonElement.Parse("""{"k":1}"""));
+        var b = await sut.StepAsync("b", new Progress(8, "u"), new JsonSerializerOptions { PropertyNamingPolicy = JsonNamingPolicy.KebabCaseUpper });
+        var first = (await _client.LoadAsync(a.Checkpoint.Key)).ShouldNotBeNull();
+        (first.ContentType, first.ReadState<Progress>(), first.Metadata!.Value.GetProperty("k").GetInt32()).ShouldBe(("application/json", new Progress(7, "ü"), 1));
+        Encoding.UTF8.GetString((await _client.LoadAsync(b.Checkpoint.Key))!.State.Span).ShouldContain("\"PAGE\"");
+    }
+
+    [Fact]
+    public async Task StepAsync_BytesOfAnyKind_StayBytes()
+    {
+        await using var sut = Open();
+        var bytes = Bytes("state");
+        foreach (var step in new[] { await sut.StepAsync("a", bytes), await sut.StepAsync("b", bytes.AsMemory()), await sut.StepAsync("c", (ReadOnlyMemory<byte>)bytes) })
+        {
+            var loaded = (await _client.LoadAsync(step.Checkpoint.Key)).ShouldNotBeNull();
+            (loaded.ContentType, Encoding.UTF8.GetString(loaded.State.Span)).ShouldBe(("application/octet-stream", "state"));
+        }
+
+        Should.Throw<ArgumentException>(() => sut.StepAsync("d", (object)bytes)).Message.ShouldContain("call the overload that takes bytes");
+        Should.Throw<ArgumentException>(() => sut.StepAsync("d", CancellationToken.None)).Message.ShouldContain("The state is a CancellationToken");
+        sut.Current!.NodeName.ShouldBe("c");
+    }
+
+    [Fact]
     public async Task StepAsync_BadValue_IsNotTaken()
     {
         await using var sut = Open();

@@ -12,7 +12,7 @@ namespace AsyncCheckpoints.Worker.Diagnostics;
 internal sealed class MetricCollector(IMeterFactory factory, IServiceProvider provider, ILogger<MetricCollector> logger) : IHostedService, IDisposable
 {
     /// <summary>The meters.</summary>
-    public static readonly IReadOnlyList<string> Meters = [CheckpointMetrics.Name, "MassTransit", "Npgsql", "System.Runtime"];
+    public static readonly IReadOnlyList<string> Meters = [CheckpointTelemetry.Name, "MassTransit", "Npgsql", "System.Runtime"];
 
     private readonly ConcurrentDictionary<string, MetricFamily> _families = [];
     private readonly Lock _collecting = new();
@@ -74,7 +74,7 @@ internal sealed class MetricCollector(IMeterFactory factory, IServiceProvider pr
     private MetricFamily? FamilyOf(Instrument instrument)
     {
         // Another host in this process has a meter of the same name; the libraries' are the process's.
-        var isOurs = instrument.Meter.Name != CheckpointMetrics.Name || ReferenceEquals(instrument.Meter.Scope, factory);
+        var isOurs = instrument.Meter.Name != CheckpointTelemetry.Name || ReferenceEquals(instrument.Meter.Scope, factory);
         if (!isOurs || !Meters.Contains(instrument.Meter.Name) || KindOf(instrument) is not { } kind)
         {
             return null;

@@ -1,4 +1,3 @@
-using AsyncCheckpoints.Diagnostics;
 using Microsoft.Extensions.Options;
 using OpenTelemetry;
 using OpenTelemetry.Exporter;
@@ -38,7 +37,7 @@ internal sealed class OpenTelemetryExport(IOptions<OtlpOptions> options, ILogger
 
         _traces = Sdk.CreateTracerProviderBuilder()
             .SetResourceBuilder(resource)
-            .AddSource(CheckpointMetrics.Name, "MassTransit", "Npgsql")
+            .AddSource(CheckpointTelemetry.Name, "MassTransit", "Npgsql")
             .SetSampler(new ParentBasedSampler(new TraceIdRatioBasedSampler(_options.SampleRatio)))
             .AddOtlpExporter(exporter => Configure(exporter, "v1/traces"))
             .Build();

@@ -17,7 +17,7 @@ internal sealed class WorkerMetrics
     public WorkerMetrics(IMeterFactory factory, Backlog backlog, ArchiveState archive, TimeProvider time)
     {
         _time = time;
-        var meter = factory.Create(CheckpointMetrics.Name);
+        var meter = factory.Create(CheckpointTelemetry.Name);
         _batchSize = meter.CreateHistogram(
             "asynccheckpoints.archive.batch.size", "{checkpoint}", "Checkpoints and deletions in one transaction of the archive.", advice: Buckets.Items);
         _batchDuration = meter.CreateHistogram(

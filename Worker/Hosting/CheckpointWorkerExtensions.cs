@@ -16,6 +16,7 @@ using AsyncCheckpoints.Worker.Storage.Postgres;
 using AsyncCheckpoints.Worker.Storage.Sqlite;
 using MassTransit;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Options;
 
 namespace AsyncCheckpoints.Worker.Hosting;
@@ -32,7 +33,9 @@ public static class CheckpointWorkerExtensions
     /// <param name="services">The services.</param>
     /// <param name="configuration">The configuration.</param>
     /// <returns>The same services.</returns>
-    /// <exception cref="OptionsValidationException">Redis is given without RabbitMQ, or the other way round.</exception>
+    /// <exception cref="OptionsValidationException">
+    /// Redis is given without RabbitMQ, or the other way round. At start: a setting is unknown or out of bounds.
+    /// </exception>
     public static IServiceCollection AddCheckpointWorker(this IServiceCollection services, IConfiguration configuration)
     {
         ArgumentNullException.ThrowIfNull(services);
@@ -73,6 +76,14 @@ public static class CheckpointWorkerExtensions
                 options.RabbitMq = parts.RabbitMq;
             })
             .BindStrictly(configuration.GetSection("Checkpoints"));
+        foreach (var server in (string[])[nameof(CheckpointOptions.Redis), nameof(CheckpointOptions.RabbitMq)])
+        {
+            // A client's. Of two settings for one server, parts of the worker would follow the one and parts the other.
+            services.AddOptions<CheckpointOptions>().Validate(
+                _ => !configuration.GetSection($"Checkpoints:{server}").Exists(),
+                $"Checkpoints:{server} is no setting of the worker; set ConnectionStrings:{server}.");
+        }
+
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton(parts);
         services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(25));
@@ -182,7 +193,7 @@ public static class CheckpointWorkerExtensions
                 rabbit.ConfigureEndpoints(context);
             });
         });
-        return services.AddRabbitMqClientBus();
+        return services.AddRabbitMqClientBus(HealthStatus.Unhealthy);
     }
 
     private static void AddConsumers(IBusRegistrationConfigurator bus)

@@ -1,4 +1,3 @@
-using AsyncCheckpoints.Worker.Hosting;
 using AsyncCheckpoints.Worker.Jobs.Backfill;
 using AsyncCheckpoints.Worker.Jobs.DeadLetters;
 using AsyncCheckpoints.Worker.Jobs.Erase;

@@ -1,4 +1,3 @@
-using AsyncCheckpoints.Worker.Hosting;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 

@@ -1,8 +1,10 @@
 using System.Collections;
 using System.Reflection;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 
-namespace AsyncCheckpoints.Worker.Hosting;
+namespace AsyncCheckpoints;
 
 /// <summary>
 /// Settings of which every one counts. By itself the binder passes over a name that it does not know, and leaves out an
@@ -54,23 +56,26 @@ internal static class StrictBinding
                 continue;
             }
 
-            foreach (var failure in CheckValue(property.PropertyType, child))
+            foreach (var failure in CheckValue(property.PropertyType, child, type.Assembly))
             {
                 yield return failure;
             }
         }
     }
 
-    private static IEnumerable<string> CheckValue(Type type, IConfigurationSection section)
+    /// <param name="type">The setting's.</param>
+    /// <param name="section">Where it is.</param>
+    /// <param name="ours">A type of this assembly has settings of its own.</param>
+    private static IEnumerable<string> CheckValue(Type type, IConfigurationSection section, Assembly ours)
     {
         var isCollection = type.IsGenericType && type.IsAssignableTo(typeof(IEnumerable));
-        if (!isCollection && type.Assembly != typeof(StrictBinding).Assembly || type.IsEnum)
+        if (!isCollection && type.Assembly != ours || type.IsEnum)
         {
             return section.GetChildren().Any() ? [$"{section.Path} has settings below it; a value is required."] : [];
         }
 
         return !string.IsNullOrEmpty(section.Value) ? [$"{section.Path} is a value; settings below it are required."]
-            : isCollection ? section.GetChildren().SelectMany(item => CheckValue(type.GetGenericArguments()[^1], item))
+            : isCollection ? section.GetChildren().SelectMany(item => CheckValue(type.GetGenericArguments()[^1], item, ours))
             : Check(type, section, []);
     }
 }
