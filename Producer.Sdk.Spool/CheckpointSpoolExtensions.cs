@@ -11,7 +11,7 @@ namespace AsyncCheckpoints;
 public static class CheckpointSpoolExtensions
 {
     /// <summary>
-    /// Gives the client of <see cref="ICheckpointClient"/> a spool: while the
+    /// Gives the client, <see cref="ICheckpointClient"/>, a spool: while the
     /// broker cannot be reached, its saves and deletions wait in a file and are sent in order when it is back, also after a
     /// restart of the application.
     /// </summary>

@@ -48,6 +48,9 @@ internal sealed class RedisConnection : IAsyncDisposable
         // What waits for a connection would reach Redis late, and behind what was called over the next one.
         _options.BacklogPolicy = BacklogPolicy.FailFast;
 
+        // The library asks for it before INFO and CONFIG GET.
+        _options.AllowAdmin = true;
+
         // A name is looked up at each attempt to connect: after a failover it may mean another server.
         _options.ResolveDns = false;
         _options.KeepAlive = 10;

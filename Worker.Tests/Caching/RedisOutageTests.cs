@@ -115,6 +115,7 @@ public sealed class RedisOutageTests
         await using var server = await RedisServer.StartAsync();
         await using var behind = await ConnectionMultiplexer.ConnectAsync(server.ConnectionString + ",allowAdmin=true").AsOwned();
         await behind.Connection.GetDatabase().ExecuteAsync("ACL", "SETUSER", "app", "on", ">secret", "~{p:*", "~p:config", "+@all");
+        await behind.Connection.GetDatabase().ExecuteAsync("ACL", "SETUSER", "default", "off");
         await using var sut = new RedisCheckpointCache(server.ConnectionString + ",user=app,password=secret", "p", 4, Timeout);
         await using var wrong = new RedisCheckpointCache(server.ConnectionString + ",user=app,password=other", "p", 4, Timeout);
 

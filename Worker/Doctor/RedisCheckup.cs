@@ -16,8 +16,7 @@ internal static class RedisCheckup
     public static async Task RunAsync(
         string connectionString, CheckpointOptions options, TimeProvider time, List<Finding> findings, CancellationToken cancellationToken)
     {
-        // The library asks for this before CONFIG GET.
-        await using var redis = new RedisConnection(connectionString + ",allowAdmin=true", options.CacheTimeout);
+        await using var redis = new RedisConnection(connectionString, options.CacheTimeout);
         var info = await InfoAsync(redis, cancellationToken);
         var version = Version.Parse(info["redis_version"]);
         findings.Add(version >= Oldest
