@@ -34,7 +34,8 @@ screenshots: ## The pictures of the dashboard in docs/images, of a worker under 
 
 lint: ## Build with warnings as errors and check the format
 	dotnet build -c Release
-	dotnet format --verify-no-changes --no-restore
+	dotnet format whitespace --verify-no-changes --no-restore
+	dotnet format style --verify-no-changes --no-restore # its analyzers have run in the build
 
 bench: ## Measure floors, peers and ours (QUICK=1: small counts; BENCH=name: one measure; MARKDOWN=file)
 	infra/install.sh servers

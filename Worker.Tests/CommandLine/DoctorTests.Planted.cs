@@ -81,6 +81,7 @@ public sealed partial class DoctorTests
             .ShouldBe([("redis", "clock"), ("postgres", "clock")]);
     }
 
+    [Trait("Category", "Long")]
     [Fact]
     public async Task RabbitMq_MemoryAlarm_IsFound()
     {
@@ -106,6 +107,7 @@ public sealed partial class DoctorTests
         await ShouldFindAsync(("rabbitmq", "consumers"));
     }
 
+    [Trait("Category", "Long")]
     [Fact]
     public async Task RabbitMq_UserWithoutRights_IsFoundBesideTheRest()
     {
