@@ -20,6 +20,9 @@ public static class CheckpointLimits
     /// <summary>The default of the largest state, in bytes.</summary>
     public const int DefaultMaxStateBytes = 16 * 1024 * 1024;
 
+    /// <summary>The largest sequence: a double, which is what Redis's sorted sets hold, has it exactly.</summary>
+    internal const long MaxSequence = (1L << 53) - 1;
+
     /// <summary>Checks a checkpoint that is to be saved.</summary>
     /// <param name="checkpoint">The checkpoint.</param>
     /// <param name="maxStateBytes">The largest state allowed.</param>
@@ -56,6 +59,11 @@ public static class CheckpointLimits
         ValidateText(key.Namespace, nameof(CheckpointKey.Namespace), minimum: 0);
         ValidateId(key.Id, nameof(CheckpointKey.Id));
     }
+
+    /// <summary>What is wrong with a checkpoint's or a deletion's sequence; null: nothing.</summary>
+    /// <param name="sequence">The sequence.</param>
+    internal static string? CheckSequence(long sequence) =>
+        sequence is >= 1 and <= MaxSequence ? null : $"The sequence is {sequence}; 1 to 2^53 - 1 are allowed.";
 
     /// <summary>Checks a query.</summary>
     /// <param name="query">The query.</param>

@@ -11,9 +11,8 @@ namespace AsyncCheckpoints;
 public static class CheckpointSpoolExtensions
 {
     /// <summary>
-    /// Gives the client, <see cref="ICheckpointClient"/>, a spool: while the
-    /// broker cannot be reached, its saves and deletions wait in a file and are sent in order when it is back, also after a
-    /// restart of the application.
+    /// Gives the client, <see cref="ICheckpointClient"/>, a spool: while the broker cannot be reached, its saves and
+    /// deletions wait in a file and are sent in order when it is back, also after a restart of the application.
     /// </summary>
     /// <param name="services">The services.</param>
     /// <param name="configure">Sets the options; <see cref="CheckpointSpoolOptions.SpoolPath"/> at least.</param>

@@ -39,8 +39,7 @@ public static class CheckpointJsonExtensions
     {
         ArgumentNullException.ThrowIfNull(client);
         ArgumentNullException.ThrowIfNull(checkpoint);
-        RequireObject(state, ForBytes);
-        return client.SaveAsync(WithJson(checkpoint, JsonSerializer.SerializeToUtf8Bytes(state, typeInfo)), options, cancellationToken);
+        return client.SaveAsync(WithJson(checkpoint, ToJson(state, typeInfo, ForBytes)), options, cancellationToken);
     }
 
     /// <summary>Saves an object as a checkpoint's state.</summary>
@@ -66,9 +65,7 @@ public static class CheckpointJsonExtensions
     {
         ArgumentNullException.ThrowIfNull(client);
         ArgumentNullException.ThrowIfNull(checkpoint);
-        RequireObject(state, ForBytes);
-        var json = JsonSerializer.SerializeToUtf8Bytes(state, serializerOptions ?? JsonSerializerOptions.Web);
-        return client.SaveAsync(WithJson(checkpoint, json), options, cancellationToken);
+        return client.SaveAsync(WithJson(checkpoint, ToJson(state, serializerOptions, ForBytes)), options, cancellationToken);
     }
 
     /// <summary>Reads a checkpoint's state as an object.</summary>
@@ -95,12 +92,34 @@ public static class CheckpointJsonExtensions
         return JsonSerializer.Deserialize<T>(checkpoint.State.Span, serializerOptions ?? JsonSerializerOptions.Web);
     }
 
-    /// <summary>Refuses what fits the type parameter, but was meant otherwise.</summary>
+    /// <summary>An object as JSON.</summary>
     /// <typeparam name="T">The state's type.</typeparam>
     /// <param name="state">The state.</param>
-    /// <param name="forBytes">What to do with bytes.</param>
+    /// <param name="typeInfo">How to serialise it.</param>
+    /// <param name="forBytes">What to do with bytes instead.</param>
     /// <exception cref="ArgumentException">It is no object of the application.</exception>
-    internal static void RequireObject<T>(T state, string forBytes)
+    internal static byte[] ToJson<T>(T state, JsonTypeInfo<T> typeInfo, string forBytes)
+    {
+        RequireObject(state, forBytes);
+        return JsonSerializer.SerializeToUtf8Bytes(state, typeInfo);
+    }
+
+    /// <summary>An object as JSON, by reflection.</summary>
+    /// <typeparam name="T">The state's type.</typeparam>
+    /// <param name="state">The state.</param>
+    /// <param name="options">How to serialise it; null: the web defaults.</param>
+    /// <param name="forBytes">What to do with bytes instead.</param>
+    /// <exception cref="ArgumentException">It is no object of the application.</exception>
+    [RequiresUnreferencedCode(Reflection)]
+    [RequiresDynamicCode(Reflection)]
+    internal static byte[] ToJson<T>(T state, JsonSerializerOptions? options, string forBytes)
+    {
+        RequireObject(state, forBytes);
+        return JsonSerializer.SerializeToUtf8Bytes(state, options ?? JsonSerializerOptions.Web);
+    }
+
+    // Refuses what fits the type parameter, but was meant otherwise.
+    private static void RequireObject<T>(T state, string forBytes)
     {
         var type = state?.GetType() ?? Nullable.GetUnderlyingType(typeof(T)) ?? typeof(T);
         if (type == typeof(byte[]) || type == typeof(ReadOnlyMemory<byte>) || type == typeof(Memory<byte>))

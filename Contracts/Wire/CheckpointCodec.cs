@@ -43,9 +43,15 @@ internal static class CheckpointCodec
         byte[]? content = null;
         if (checkpoint.Metadata is { } metadata)
         {
-            fields.MetadataJson = CanonicalJson.Of(metadata);
-            content = fields.ToByteArray();
-            fields.MetadataJson = Encoding.UTF8.GetString(JsonMarshal.GetRawUtf8Value(metadata));
+            var text = Encoding.UTF8.GetString(JsonMarshal.GetRawUtf8Value(metadata));
+            var canonical = CanonicalJson.Of(metadata);
+            if (canonical != text)
+            {
+                fields.MetadataJson = canonical;
+                content = fields.ToByteArray();
+            }
+
+            fields.MetadataJson = text;
         }
 
         // Fields are written in ascending order: what is set so far is the beginning of the record.

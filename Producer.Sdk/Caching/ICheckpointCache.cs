@@ -9,6 +9,9 @@ namespace AsyncCheckpoints.Caching;
 /// </summary>
 internal interface ICheckpointCache
 {
+    /// <summary>So many bytes of pending checkpoints are enough at a time, unless the first of them is larger.</summary>
+    const int PendingPageBytes = 32 * 1024 * 1024;
+
     /// <summary>The number of shards; every execution belongs to one.</summary>
     int ShardCount { get; }
 

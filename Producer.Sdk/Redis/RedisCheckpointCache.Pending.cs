@@ -11,9 +11,6 @@ internal sealed partial class RedisCheckpointCache
     // One mark that is missing makes its whole part suspect.
     private const int SettleChunk = 256;
 
-    // What a page of pending checkpoints may hold, unless the first of them is larger.
-    private const int PageBytes = 32 * 1024 * 1024;
-
     // The largest state that options allow, and room for the rest of a record.
     private const int MaxPayloadBytes = (64 + 1) * 1024 * 1024;
 
@@ -127,7 +124,7 @@ internal sealed partial class RedisCheckpointCache
             },
             cancellationToken)));
         var first = shards.SelectMany(shard => shard.Oldest).Select(entry => entry.Score).DefaultIfEmpty(double.PositiveInfinity).Min();
-        var age = TimeSpan.FromMicroseconds(Math.Clamp(CheckpointCodec.ToMicroseconds(await now) - first, 0, RedisFormat.MaxSequence));
+        var age = TimeSpan.FromMicroseconds(Math.Clamp(CheckpointCodec.ToMicroseconds(await now) - first, 0, CheckpointLimits.MaxSequence));
         return new PendingStats(shards.Sum(shard => shard.Count), age);
     }
 
@@ -167,7 +164,7 @@ internal sealed partial class RedisCheckpointCache
         var payloads = await Task.WhenAll(marks.ConvertAll(mark => MeasureAsync(shard, mark, cancellationToken)));
         var bytes = 0L;
         var count = 0;
-        while (count < payloads.Length && (count == 0 || bytes + payloads[count].Length <= PageBytes))
+        while (count < payloads.Length && (count == 0 || bytes + payloads[count].Length <= ICheckpointCache.PendingPageBytes))
         {
             bytes += payloads[count++].Length;
         }

@@ -11,10 +11,7 @@ namespace AsyncCheckpoints.Redis;
 /// <summary>How the values of <see cref="RedisLayout"/> are written and read.</summary>
 internal static class RedisFormat
 {
-    /// <summary>The largest sequence: a double holds it exactly and it has 16 digits.</summary>
-    public const long MaxSequence = (1L << 53) - 1;
-
-    /// <summary>Digits of a stored sequence.</summary>
+    /// <summary>Digits of a stored sequence, up to the largest, <see cref="CheckpointLimits.MaxSequence"/>.</summary>
     public const int SequenceLength = 16;
 
     /// <summary>Bytes before the record in a stored checkpoint.</summary>
@@ -91,7 +88,7 @@ internal static class RedisFormat
     public static PendingMark? ReadMember(byte[] member)
     {
         var parts = Encoding.UTF8.GetString(member).Split((char)Separator);
-        if (parts.Length != 5 || !long.TryParse(parts[4], NumberStyles.None, CultureInfo.InvariantCulture, out var sequence) || sequence > MaxSequence)
+        if (parts.Length != 5 || !long.TryParse(parts[4], NumberStyles.None, CultureInfo.InvariantCulture, out var sequence) || sequence > CheckpointLimits.MaxSequence)
         {
             return null;
         }
@@ -156,9 +153,9 @@ internal static class RedisFormat
 
     private static void WriteSequence(long sequence, Span<byte> target)
     {
-        if (sequence is < 0 or > MaxSequence)
+        if (sequence is < 0 or > CheckpointLimits.MaxSequence)
         {
-            throw new ArgumentOutOfRangeException(nameof(sequence), sequence, $"Sequence is {sequence}; 0 to {MaxSequence} are allowed.");
+            throw new ArgumentOutOfRangeException(nameof(sequence), sequence, $"Sequence is {sequence}; 0 to {CheckpointLimits.MaxSequence} are allowed.");
         }
 
         Utf8Formatter.TryFormat(sequence, target, out _, new StandardFormat('D', SequenceLength));

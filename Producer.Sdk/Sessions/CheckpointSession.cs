@@ -78,11 +78,9 @@ public sealed partial class CheckpointSession : IAsyncDisposable
     /// <exception cref="CheckpointConflictException">Another writer was faster; the step is not taken. Resume, then decide anew.</exception>
     /// <exception cref="CheckpointUnavailableException">The save failed; a retry helps later.</exception>
     public Task<SessionStep> StepAsync<T>(
-        string nodeName, T state, JsonTypeInfo<T> typeInfo, JsonElement? metadata = null, CancellationToken cancellationToken = default)
-    {
-        CheckpointJsonExtensions.RequireObject(state, ForBytes);
-        return StepAsync(nodeName, JsonSerializer.SerializeToUtf8Bytes(state, typeInfo), CheckpointJsonExtensions.JsonContentType, metadata, cancellationToken);
-    }
+        string nodeName, T state, JsonTypeInfo<T> typeInfo, JsonElement? metadata = null, CancellationToken cancellationToken = default) =>
+        StepAsync(
+            nodeName, CheckpointJsonExtensions.ToJson(state, typeInfo, ForBytes), CheckpointJsonExtensions.JsonContentType, metadata, cancellationToken);
 
     /// <summary>
     /// Takes a step: its checkpoint is the child of the last one that was saved or resumed at, and its version one above

@@ -45,8 +45,7 @@ public static class CheckpointSessionExtensions
         CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(session);
-        CheckpointJsonExtensions.RequireObject(state, CheckpointSession.ForBytes);
-        var json = JsonSerializer.SerializeToUtf8Bytes(state, serializerOptions ?? JsonSerializerOptions.Web);
+        var json = CheckpointJsonExtensions.ToJson(state, serializerOptions, CheckpointSession.ForBytes);
         return session.StepAsync(nodeName, json, CheckpointJsonExtensions.JsonContentType, metadata, cancellationToken);
     }
 }

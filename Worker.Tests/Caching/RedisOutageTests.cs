@@ -35,6 +35,26 @@ public sealed class RedisOutageTests
         (await sut.LoadLatestAsync("e", "", default)).Status.ShouldBe(CacheReadStatus.Found);
     }
 
+    /// <summary>What waited for a connection would reach Redis late, and behind what was called over the next one.</summary>
+    [Fact]
+    public async Task Calls_ConnectionIsLost_DoNotWaitForTheNext()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var sut = new RedisCheckpointCache(server.ConnectionString + ",asyncTimeout=120000", "p", 4, TimeSpan.FromMinutes(2));
+        await RecoversAsync(sut);
+        var interruptions = sut.Interruptions;
+        var watch = Stopwatch.StartNew();
+
+        await server.RunAsync("kill");
+        while (sut.Interruptions == interruptions)
+        {
+            watch.Elapsed.ShouldBeLessThan(TimeSpan.FromSeconds(60), "the loss is noticed");
+            await Task.Delay(20);
+        }
+
+        await ShouldBeUnavailableAsync(() => SaveAsync(sut, "2").WaitAsync(TimeSpan.FromSeconds(60)));
+    }
+
     [Fact]
     public async Task Calls_ServerStartsLater_RecoverByThemselves()
     {

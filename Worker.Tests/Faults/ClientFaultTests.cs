@@ -201,6 +201,28 @@ public sealed class ClientFaultTests(FaultServers servers)
         lab.RabbitMq.Restore();
     });
 
+    /// <summary>There is room for it, but who never waits would leave nothing to who does.</summary>
+    [Fact]
+    public Task TrySave_AnotherWaitsForRoom_IsRefused() => FaultLab.RunAsync(servers.Set, 3318, async lab =>
+    {
+        var client = FaultLab.ClientOf(await lab.StartClientAsync(options => options.MaxBufferedBytes = 1024 * 1024));
+        await client.SaveAsync(new Checkpoint { ExecutionId = "before" });
+        await client.FlushAsync();
+        await Task.WhenAll(lab.Redis.CutAsync(), lab.RabbitMq.CutAsync());
+        client.TrySave(Of(600)).ShouldBeTrue();
+        client.TrySave(Of(1)).ShouldBeTrue("nobody waits");
+
+        var save = client.SaveAsync(Of(600));
+        client.TrySave(Of(1)).ShouldBeFalse();
+        await Should.ThrowAsync<CheckpointUnavailableException>(() => save);
+        client.TrySave(Of(1)).ShouldBeTrue("it has given up");
+
+        lab.Redis.Restore();
+        lab.RabbitMq.Restore();
+
+        static Checkpoint Of(int kilobytes) => new() { ExecutionId = "waits", State = new byte[kilobytes * 1024] };
+    });
+
     // SaveTimeout is 4 s; the rest is for a machine that is busy.
     private static async Task ShouldFailInTimeAsync(ICheckpointClient client, SaveOptions options)
     {

@@ -21,9 +21,6 @@ internal sealed class CommandReader(int maxStateBytes)
     /// <summary>The body of a dead letter that holds one deletion, or what stands under a key that none can have.</summary>
     public const string DeletionContentType = "application/x-protobuf; message=CheckpointCommands";
 
-    // What Redis gives of records at a time.
-    private const int MaxRescueBytes = 32 * 1024 * 1024;
-
     /// <summary>Reads a message.</summary>
     /// <param name="message">The message.</param>
     /// <exception cref="CheckpointFormatException">The message as a whole is not of this version, or has no command id.</exception>
@@ -56,7 +53,7 @@ internal sealed class CommandReader(int maxStateBytes)
                 rejections.Add(new Rejection { Index = i, Reason = e.Message });
                 var key = TryReadKey(save.Record);
                 letters.Add(new DeadLetter($"{message.CommandId}:{i}", e.Message, SaveContentType, save.ToByteArray(), key?.ExecutionId));
-                if (key is not null && IsSequence(save.Sequence))
+                if (key is not null && CheckpointLimits.CheckSequence(save.Sequence) is null)
                 {
                     AddMark(marks, save.Cached, PendingKind.Save, key.Value, save.Sequence, save.Cache);
                 }
@@ -67,9 +64,10 @@ internal sealed class CommandReader(int maxStateBytes)
         foreach (var delete in message.Deletes)
         {
             var key = new CheckpointKey(delete.ExecutionId, delete.Namespace, delete.Id);
-            if (TryReject(key, delete.Sequence, $"{message.CommandId}:{position++}", () => new CheckpointCommands { Deletes = { delete } }) is { } letter)
+            var index = position++;
+            if (Check(key, delete.Sequence) is { } error)
             {
-                letters.Add(letter);
+                letters.Add(Rejected($"{message.CommandId}:{index}", error, new CheckpointCommands { Deletes = { delete } }));
                 continue;
             }
 
@@ -79,10 +77,10 @@ internal sealed class CommandReader(int maxStateBytes)
 
         foreach (var clear in message.Clears)
         {
-            var key = new CheckpointKey(clear.ExecutionId, "-");
-            if (TryReject(key, clear.Sequence, $"{message.CommandId}:{position++}", () => new CheckpointCommands { Clears = { clear } }) is { } letter)
+            var index = position++;
+            if (Check(new CheckpointKey(clear.ExecutionId, "-"), clear.Sequence) is { } error)
             {
-                letters.Add(letter);
+                letters.Add(Rejected($"{message.CommandId}:{index}", error, new CheckpointCommands { Clears = { clear } }));
                 continue;
             }
 
@@ -108,15 +106,15 @@ internal sealed class CommandReader(int maxStateBytes)
         var count = 0;
         foreach (var (mark, record, damage) in entries)
         {
-            if (bytes >= MaxRescueBytes)
+            if (bytes >= ICheckpointCache.PendingPageBytes)
             {
                 break;
             }
 
             count++;
-            if (TryReject(mark, record) is { } letter)
+            if (Check(mark.Kind == PendingKind.Clear ? mark.Key with { Id = "-" } : mark.Key, mark.Sequence) is { } error)
             {
-                letters.Add(letter);
+                letters.Add(RejectedMark(mark, error, record));
                 continue;
             }
 
@@ -167,45 +165,34 @@ internal sealed class CommandReader(int maxStateBytes)
         }
     }
 
-    private static DeadLetter? TryReject(CheckpointKey key, long sequence, string id, Func<CheckpointCommands> body)
+    // What is wrong with a key or a sequence; null: nothing.
+    private static string? Check(CheckpointKey key, long sequence)
     {
         try
         {
             CheckpointLimits.Validate(key);
-            RequireSequence(sequence);
-            return null;
+            return CheckpointLimits.CheckSequence(sequence);
         }
-        catch (Exception e) when (e is ArgumentException or CheckpointFormatException)
+        catch (ArgumentException e)
         {
-            return new DeadLetter(id, e.Message, DeletionContentType, body().ToByteArray(), null);
+            return e.Message;
         }
     }
+
+    private static DeadLetter Rejected(string id, string error, CheckpointCommands body) =>
+        new(id, error, DeletionContentType, body.ToByteArray(), null);
 
     /// <summary>A mark that no client of ours has made. Its key may be more than a letter's id can hold.</summary>
-    private static DeadLetter? TryReject(PendingMark mark, ReadOnlyMemory<byte> record)
+    private static DeadLetter RejectedMark(PendingMark mark, string error, ReadOnlyMemory<byte> record)
     {
         var (execution, ns, id) = mark.Key;
-        return TryReject(
-            mark.Kind == PendingKind.Clear ? mark.Key with { Id = "-" } : mark.Key,
-            mark.Sequence,
-            $"rescue:{mark.Sequence}:{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{mark.Kind}:{mark.Key}")))}",
-            () => mark.Kind switch
-            {
-                PendingKind.Save => new() { Saves = { new SaveCheckpoint { Sequence = mark.Sequence, Record = UnsafeByteOperations.UnsafeWrap(record), Cached = true } } },
-                PendingKind.Delete => new() { Deletes = { new DeleteCheckpoint { ExecutionId = execution, Namespace = ns, Id = id, Sequence = mark.Sequence, Cached = true } } },
-                _ => new() { Clears = { new ClearExecution { ExecutionId = execution, Sequence = mark.Sequence, Cached = true } } },
-            });
-    }
-
-    /// <summary>Exact as a double, which is what Redis's sorted sets hold.</summary>
-    private static bool IsSequence(long sequence) => sequence is >= 1 and <= (1L << 53) - 1;
-
-    private static void RequireSequence(long sequence)
-    {
-        if (!IsSequence(sequence))
+        var hash = SHA256.HashData(Encoding.UTF8.GetBytes($"{mark.Kind}:{mark.Key}"));
+        return Rejected($"rescue:{mark.Sequence}:{Convert.ToHexStringLower(hash)}", error, mark.Kind switch
         {
-            throw new CheckpointFormatException($"The sequence is {sequence}; 1 to 2^53 - 1 are allowed.");
-        }
+            PendingKind.Save => new() { Saves = { new SaveCheckpoint { Sequence = mark.Sequence, Record = UnsafeByteOperations.UnsafeWrap(record), Cached = true } } },
+            PendingKind.Delete => new() { Deletes = { new DeleteCheckpoint { ExecutionId = execution, Namespace = ns, Id = id, Sequence = mark.Sequence, Cached = true } } },
+            _ => new() { Clears = { new ClearExecution { ExecutionId = execution, Sequence = mark.Sequence, Cached = true } } },
+        });
     }
 
     private static CheckpointKey? TryReadKey(ByteString record)
@@ -225,7 +212,11 @@ internal sealed class CommandReader(int maxStateBytes)
 
     private ArchiveSave ReadSave(ByteString record, long sequence, bool isUncached, int position)
     {
-        RequireSequence(sequence);
+        if (CheckpointLimits.CheckSequence(sequence) is { } error)
+        {
+            throw new CheckpointFormatException(error);
+        }
+
         var fields = CheckpointCodec.Parse(record.Span);
         return new ArchiveSave(CheckpointCodec.Decode(fields, sequence, maxStateBytes), fields.StateSha256.Memory, isUncached, position);
     }

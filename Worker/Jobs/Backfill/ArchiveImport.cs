@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using AsyncCheckpoints.Contracts;
 using AsyncCheckpoints.Worker.Storage;
 using Microsoft.Extensions.Options;
 
@@ -23,9 +24,9 @@ internal sealed class ArchiveImport(ICheckpointArchive archive, IOptions<Checkpo
         var refused = new List<JobFinding>();
         foreach (var checkpoint in checkpoints)
         {
-            if (checkpoint.Sequence is < 1 or > (1L << 53) - 1)
+            if (CheckpointLimits.CheckSequence(checkpoint.Sequence) is { } error)
             {
-                refused.Add(new JobFinding("refused", $"{checkpoint.Key}", $"The sequence is {checkpoint.Sequence}; 1 to 2^53 - 1 are allowed."));
+                refused.Add(new JobFinding("refused", $"{checkpoint.Key}", error));
             }
             else
             {

@@ -13,8 +13,23 @@ internal sealed class PostgresMigrator(NpgsqlDataSource source, PostgresArchiveO
     {
         var migrations = Migrations.Load("Postgres", tables, options.TablePrefix);
         await using var connection = await source.OpenConnectionAsync(cancellationToken);
-        await CheckEncodingAsync(connection, cancellationToken);
-        await CheckIsolationAsync(connection, cancellationToken);
+
+        // Another one has no place for some characters of ids and metadata, or jsonb refuses them.
+        await RequireAsync(
+            connection,
+            "server_encoding",
+            "UTF8",
+            "Make one with CREATE DATABASE … TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'; pg_dump and pg_restore take along what is archived.",
+            cancellationToken);
+
+        // A commit takes its locks first and relies on the next statement's snapshot being newer.
+        await RequireAsync(
+            connection,
+            "default_transaction_isolation",
+            "read committed",
+            "Set it for the worker's role: ALTER ROLE … SET default_transaction_isolation = 'read committed'.",
+            cancellationToken);
+
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         await ExecuteAsync(connection, PostgresSql.MigrationLock, cancellationToken, lockKey);
         if (!await IsTrueAsync(connection, PostgresSql.SchemaExists, options.Schema, cancellationToken))
@@ -46,29 +61,14 @@ internal sealed class PostgresMigrator(NpgsqlDataSource source, PostgresArchiveO
         return applied;
     }
 
-    // Another one has no place for some characters of ids and metadata, or jsonb refuses them.
-    private static async Task CheckEncodingAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    private static async Task RequireAsync(
+        NpgsqlConnection connection, string setting, string required, string hint, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand(PostgresSql.ServerEncoding, connection);
-        if (await command.ExecuteScalarAsync(cancellationToken) is string encoding and not "UTF8")
+        await using var command = new NpgsqlCommand(PostgresSql.Setting, connection) { Parameters = { new() { Value = setting } } };
+        if (await command.ExecuteScalarAsync(cancellationToken) is string value && value != required)
         {
             throw new CheckpointException(
-                $"The database's encoding is {encoding}; the archive needs UTF8.",
-                isTransient: false,
-                "Make one with CREATE DATABASE … TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'; pg_dump and pg_restore take along what is archived.");
-        }
-    }
-
-    // A commit takes its locks first and relies on the next statement's snapshot being newer.
-    private static async Task CheckIsolationAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
-    {
-        await using var command = new NpgsqlCommand(PostgresSql.Isolation, connection);
-        if (await command.ExecuteScalarAsync(cancellationToken) is string isolation and not "read committed")
-        {
-            throw new CheckpointException(
-                $"The database's default_transaction_isolation is '{isolation}'; the archive needs 'read committed'.",
-                isTransient: false,
-                "Set it for the worker's role: ALTER ROLE … SET default_transaction_isolation = 'read committed'.");
+                $"The database's {setting} is '{value}'; the archive needs '{required}'.", isTransient: false, hint);
         }
     }
 

@@ -15,9 +15,7 @@ internal sealed partial class PostgresSql(string tables)
 
     public const string Ping = "/* archive.ping */ SELECT 1";
 
-    public const string Isolation = "/* archive.isolation */ SELECT current_setting('default_transaction_isolation')";
-
-    public const string ServerEncoding = "/* archive.encoding */ SELECT current_setting('server_encoding')";
+    public const string Setting = "/* archive.setting */ SELECT current_setting($1)";
 
     public const string MigrationLock = "/* migration.lock */ SELECT pg_advisory_xact_lock($1)";
 
