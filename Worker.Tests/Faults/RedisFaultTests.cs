@@ -133,6 +133,7 @@ public sealed class RedisFaultTests(FaultServers servers)
     public Task RollBack_Redis_ItIsBroughtUpToTheArchive(bool isLongAgo, bool isWorkerKilled, bool isWorkerFirst) => FaultLab.RunAsync(servers.Set, 3212, async lab =>
     {
         lab["Worker__RescueAfter"] = "1.00:00:00"; // It has nothing to do with this.
+        var isAway = false;
         var worker = await lab.StartWorkerAsync();
         var host = await lab.StartClientAsync();
         var client = FaultLab.ClientOf(host);
@@ -233,15 +234,28 @@ public sealed class RedisFaultTests(FaultServers servers)
 
         Task<object?> PendingAsync() => OrNullAsync<object>(async () => (await cache.GetPendingStatsAsync(CancellationToken.None)).Count);
 
-        static async Task<T?> OrNullAsync<T>(Func<Task<T?>> read)
+        async Task<T?> OrNullAsync<T>(Func<Task<T?>> read)
             where T : class
         {
             try
             {
-                return await read();
+                var answer = await read();
+                if (isAway)
+                {
+                    lab.Timeline.Note($"the client reads again: {answer}");
+                }
+
+                isAway = false;
+                return answer;
             }
-            catch (CheckpointUnavailableException)
+            catch (CheckpointUnavailableException e)
             {
+                if (!isAway)
+                {
+                    lab.Timeline.Note($"the client does not read: {e.Message}");
+                }
+
+                isAway = true;
                 return null;
             }
         }
