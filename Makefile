@@ -40,7 +40,8 @@ lint: ## Build with warnings as errors and check the format
 bench: ## Measure floors, peers and ours (QUICK=1: small counts; BENCH=name: one measure; MARKDOWN=file)
 	infra/install.sh servers
 	dotnet build -c Release Benchmarks --nologo -v quiet
-	dotnet Benchmarks/bin/Release/net10.0/AsyncCheckpoints.Benchmarks.dll --json Benchmarks/results/latest.json \
+	dotnet Benchmarks/bin/Release/net10.0/AsyncCheckpoints.Benchmarks.dll \
+		--json '$(if $(MARKDOWN),$(MARKDOWN:.md=.json),Benchmarks/results/latest.json)' \
 		$(if $(QUICK),--quick) $(if $(BENCH),--bench $(BENCH)) $(if $(MARKDOWN),--markdown $(MARKDOWN))
 
 bench-micro: ## Measure the in-process parts with BenchmarkDotNet (BENCH=pattern)

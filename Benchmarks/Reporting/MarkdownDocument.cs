@@ -18,7 +18,8 @@ internal static class MarkdownDocument
             (what one would build first) and ours run by turns in one run on one machine, against throw-away servers that the
             benchmark starts. Figures depend on the machine; the ratios hold. Each figure is the median of the rounds, with the
             lowest and the highest. Every round checks that its work was done: rows in the archive, events delivered, marks
-            settled, the latest checkpoint in Redis. QUICK marks measures with small counts.
+            settled, the latest checkpoint in Redis. QUICK marks measures with small counts. The file `.json` of the same name
+            has the rounds one by one.
 
             The targets compare ours with one part alone. On a machine whose cores all parts share, a save also pays for the
             others: a row `bound`, and the column of that name, say how fast the raw parts are one after the other, and the

@@ -13,6 +13,9 @@ internal sealed class RedisConnection : IAsyncDisposable
     // So many timeouts long nothing has been answered, over a connection that counts as established.
     private const int SilentTimeouts = 4;
 
+    // So many long there was no connection: the library may have given up, whatever it says.
+    private const int AwayTimeouts = 15;
+
     // Timeouts that are further apart say nothing about the time between; a breaker's pause is shorter.
     private static readonly TimeSpan LongPause = TimeSpan.FromSeconds(10);
 
@@ -24,8 +27,8 @@ internal sealed class RedisConnection : IAsyncDisposable
     private Task<ConnectionMultiplexer>? _connecting;
     private volatile bool _isPrepared;
     private volatile IDatabase? _database;
-    private long _silentSince;
-    private long _lastTimeout;
+    private long _unheardSince;
+    private long _lastFailure;
     private int _interruptions;
     private bool _disposed;
 
@@ -165,15 +168,16 @@ internal sealed class RedisConnection : IAsyncDisposable
 
     private void Heard()
     {
-        if (Volatile.Read(ref _silentSince) != 0)
+        if (Volatile.Read(ref _unheardSince) != 0)
         {
-            Volatile.Write(ref _silentSince, 0);
+            Volatile.Write(ref _unheardSince, 0);
         }
     }
 
     /// <summary>
     /// A server that is gone without a word leaves a connection that the library, and for a quarter of an hour the operating
-    /// system, takes for a good one: another takes its place. One that answers late is not gone.
+    /// system, takes for a good one: another takes its place. One that answers late is not gone. Another is also made where
+    /// there has been none for long, in case that the library does not try any more.
     /// </summary>
     private void Failed(IConnectionMultiplexer? multiplexer, Task? answer, Exception exception)
     {
@@ -182,55 +186,66 @@ internal sealed class RedisConnection : IAsyncDisposable
             Heard();
         }
 
-        if (multiplexer is null || answer is null || exception is not (TimeoutException or OperationCanceledException))
+        if (multiplexer is null)
         {
             return;
         }
 
-        _ = answer.ContinueWith(
-            static (late, self) =>
-            {
-                if (late.IsCompletedSuccessfully || late.Exception?.InnerException is RedisServerException)
+        var isUnanswered = answer is not null && exception is TimeoutException or OperationCanceledException;
+        if (isUnanswered)
+        {
+            _ = answer!.ContinueWith(
+                static (late, self) =>
                 {
-                    ((RedisConnection)self!).Heard();
-                }
-            },
-            this,
-            CancellationToken.None,
-            TaskContinuationOptions.ExecuteSynchronously,
-            TaskScheduler.Default);
+                    if (late.IsCompletedSuccessfully || late.Exception?.InnerException is RedisServerException)
+                    {
+                        ((RedisConnection)self!).Heard();
+                    }
+                },
+                this,
+                CancellationToken.None,
+                TaskContinuationOptions.ExecuteSynchronously,
+                TaskScheduler.Default);
+        }
+
+        var isAway = !multiplexer.IsConnected;
+        if (!isUnanswered && !isAway)
+        {
+            return;
+        }
+
         lock (_gate)
         {
-            if (_disposed || _connecting is null || _database?.Multiplexer != multiplexer || !multiplexer.IsConnected)
+            if (_disposed || _connecting is null || _database?.Multiplexer != multiplexer)
             {
                 return;
             }
 
             var now = Stopwatch.GetTimestamp();
-            if (_silentSince == 0 || Stopwatch.GetElapsedTime(_lastTimeout, now) > (_timeout * SilentTimeouts) + LongPause)
+            if (_unheardSince == 0 || (!isAway && Stopwatch.GetElapsedTime(_lastFailure, now) > (_timeout * SilentTimeouts) + LongPause))
             {
-                _silentSince = now;
+                _unheardSince = now;
             }
 
-            _lastTimeout = now;
-            if (Stopwatch.GetElapsedTime(_silentSince, now) < _timeout * (SilentTimeouts - 1))
+            _lastFailure = now;
+            if (Stopwatch.GetElapsedTime(_unheardSince, now) < _timeout * (isAway ? AwayTimeouts : SilentTimeouts - 1))
             {
                 return;
             }
 
-            (_connecting, _database) = (ReopenAsync(_connecting), null);
+            (_connecting, _database) = (ReopenAsync(_connecting, isAway ? TimeSpan.Zero : 2 * _timeout), null);
             Interrupted();
         }
     }
 
     /// <summary>
-    /// When whatever was called over the silent one, also by who has just taken it, is past its deadline: what Redis still
+    /// When whatever was called over a silent one, also by who has just taken it, is past its deadline: what Redis still
     /// gets of it has no effect then, and cannot come between what the new one brings.
     /// </summary>
-    private async Task<ConnectionMultiplexer> ReopenAsync(Task<ConnectionMultiplexer> silent)
+    private async Task<ConnectionMultiplexer> ReopenAsync(Task<ConnectionMultiplexer> last, TimeSpan delay)
     {
-        await Task.Delay(2 * _timeout);
-        await CloseAsync(silent);
+        await Task.Delay(delay).ConfigureAwait(ConfigureAwaitOptions.ForceYielding); // The caller holds the lock.
+        await CloseAsync(last);
         lock (_gate)
         {
             if (_disposed)
@@ -312,7 +327,7 @@ internal sealed class RedisConnection : IAsyncDisposable
     private void Interrupted()
     {
         _isPrepared = false;
-        Volatile.Write(ref _silentSince, 0);
+        Volatile.Write(ref _unheardSince, 0);
         Interlocked.Increment(ref _interruptions);
     }
 }

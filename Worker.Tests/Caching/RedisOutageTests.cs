@@ -103,6 +103,27 @@ public sealed class RedisOutageTests
         (await sut.LoadLatestAsync("e", "", default)).Status.ShouldBe(CacheReadStatus.Found);
     }
 
+    /// <summary>In case that the library does not try any more, which cannot be brought about.</summary>
+    [Fact]
+    public async Task Calls_NoConnectionForLong_MakeAnother()
+    {
+        await using var proxy = TcpProxy.Start(RedisServer.Shared);
+        await using var sut = new RedisCheckpointCache(proxy.ConnectionString, $"t{Guid.NewGuid():N}", 4, TimeSpan.FromMilliseconds(250));
+        await RecoversAsync(sut);
+        var lost = sut.Interruptions + 2; // The library tells it of its two connections, once.
+        var watch = Stopwatch.StartNew();
+        await proxy.CutAsync();
+        while (sut.Interruptions <= lost)
+        {
+            watch.Elapsed.ShouldBeLessThan(TimeSpan.FromSeconds(90), "another is made, again and again");
+            await ShouldBeUnavailableAsync(() => SaveAsync(sut, "1"));
+            await Task.Delay(100);
+        }
+
+        proxy.Restore();
+        await RecoversAsync(sut);
+    }
+
     [Fact]
     public async Task Calls_SentinelPromotesAnother_GoThere()
     {
