@@ -26,8 +26,7 @@ public abstract partial class JobKillTests
             await JobWorker.FillAsync(archive, count);
         }
 
-        var database = await PostgresDatabase.CreateAsync();
-        worker["ConnectionStrings__Postgres"] = database;
+        var database = await worker.UsePostgresAsync();
         worker["Jobs__Sources__old__Kind"] = nameof(JobSourceKind.Sqlite);
         worker["Jobs__Sources__old__Path"] = old;
         ShouldHaveDoneAll(await worker.RunKilledAsync("backfill", new { source = "old" }, count));

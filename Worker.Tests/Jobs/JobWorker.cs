@@ -8,6 +8,7 @@ using AsyncCheckpoints.Tests.Faults.Failpoints;
 using AsyncCheckpoints.Tests.Pipeline;
 using AsyncCheckpoints.Tests.Servers;
 using AsyncCheckpoints.Tests.Storage.Postgres;
+using AsyncCheckpoints.Worker.Jobs;
 using AsyncCheckpoints.Worker.Storage;
 using AsyncCheckpoints.Worker.Storage.Postgres;
 using AsyncCheckpoints.Worker.Storage.Sqlite;
@@ -128,10 +129,12 @@ internal sealed class JobWorker : IAsyncDisposable
     public static void ShouldEqual(Checkpoint found, Checkpoint expected) => CheckpointDifference.Of(found, expected).ShouldBeNull($"{expected.Key}");
 
     /// <summary>Its archive is a PostgreSQL database of its own.</summary>
-    public async Task UsePostgresAsync()
+    /// <returns>The connection string.</returns>
+    public async Task<string> UsePostgresAsync()
     {
         _database = await PostgresDatabase.CreateAsync();
         this["ConnectionStrings__Postgres"] = _database;
+        return _database;
     }
 
     /// <summary>Its archive, whichever it is.</summary>
@@ -227,33 +230,29 @@ internal sealed class JobWorker : IAsyncDisposable
     ];
 
     /// <summary>
-    /// Starts a job, kills its worker three times on the way, and waits for the end. Each kill lies between the effects of a
+    /// Adds a job, kills its worker three times on the way, and waits for the end. Each kill lies between the effects of a
     /// batch and its position, so that the batch is done again.
     /// </summary>
     public async Task<JsonElement> RunKilledAsync(string kind, object arguments, int total)
     {
-        var deadlyBatch = total / 4 / _batchSize;
-        await StartAsync(deadlyBatch);
-
-        // It begins once its start is answered; the first request of a process takes longer.
-        await Http.GetStringAsync("/jobs");
-        var id = await PostAsync(kind, arguments, scheduledAt: TimeProvider.System.GetUtcNow().AddSeconds(3));
-        await DiedAsync();
-        for (var kill = 2; kill <= 3; kill++)
+        var id = Guid.CreateVersion7().ToString("N");
+        await using (var opened = Open())
         {
-            // It may die before it is ready.
-            await LaunchAsync(deadlyBatch);
-            await DiedAsync();
+            // It may die before it is ready: nobody could ask it for the job.
+            await opened.Archive.MigrateAsync(default);
+            var text = JsonSerializer.Serialize(arguments, JsonSerializerOptions.Web);
+            (await opened.Jobs.AddJobAsync(new NewJob(id, kind, text, 0, new JobOptions().MaxAttempts, null, TimeSpan.Zero, null), default)).ShouldBeTrue();
+        }
+
+        for (var kill = 1; kill <= 3; kill++)
+        {
+            await LaunchAsync(total / 4 / _batchSize);
+            (await Process.WaitForExitAsync(Deployment.Patience)).ShouldBe(WorkerProcess.Killed);
+            await Process.DisposeAsync();
         }
 
         await StartAsync();
         return await CompletedAsync(id);
-
-        async Task DiedAsync()
-        {
-            (await Process.WaitForExitAsync(Deployment.Patience)).ShouldBe(WorkerProcess.Killed);
-            await KillAsync();
-        }
     }
 
     private async Task<JsonElement> CompletedAsync(string id)
