@@ -14,4 +14,7 @@ public sealed class CheckpointUnavailableException : CheckpointException
         : base(message, isTransient: true, hint, innerException)
     {
     }
+
+    /// <summary>Whether it was reached, and refused.</summary>
+    internal bool IsRefusal { get; init; }
 }

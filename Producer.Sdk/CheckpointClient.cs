@@ -1,3 +1,4 @@
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using AsyncCheckpoints.Caching;
@@ -13,6 +14,9 @@ internal sealed class CheckpointClient(SavePipeline pipeline, BufferBudget budge
     : ICheckpointClient
 {
     private static readonly SaveOptions DefaultSaveOptions = new();
+
+    // Escapes would count against the bound of metadata.
+    private static readonly JsonSerializerOptions Unescaped = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
     private readonly int _maxStateBytes = options.Value.MaxStateBytes;
 
     public Task<SaveResult> SaveAsync(Checkpoint checkpoint, SaveOptions? options = null, CancellationToken cancellationToken = default)
@@ -158,6 +162,6 @@ internal sealed class CheckpointClient(SavePipeline pipeline, BufferBudget budge
             ["id"] = origin.Id,
             ["sequence"] = origin.Sequence,
         };
-        return JsonElement.Parse(metadata.ToJsonString());
+        return JsonElement.Parse(metadata.ToJsonString(Unescaped));
     }
 }

@@ -20,7 +20,8 @@ public interface ICheckpointClient
 {
     /// <summary>
     /// Saves a checkpoint as the newest of its stream. The order of saves is the order of the calls of one caller, and the
-    /// order in which Redis sees them between callers.
+    /// order in which Redis sees them between callers. Calls that find the buffer full may pass one another: there, order is
+    /// that of calls that were awaited.
     /// </summary>
     /// <param name="checkpoint">The checkpoint. An empty id is made (UUIDv7), an empty time of creation is now.</param>
     /// <param name="options">The level to reach and what to check; null: the defaults.</param>
@@ -128,6 +129,7 @@ public interface ICheckpointClient
     /// <exception cref="CheckpointNotFoundException">The source does not exist.</exception>
     /// <exception cref="CheckpointFormatException">The source is damaged, or of a newer version; a retry fails again.</exception>
     /// <exception cref="CheckpointConflictException">The new execution has checkpoints already.</exception>
+    /// <exception cref="ArgumentException">An id is not valid; or, from the task, the metadata with the origin are too long.</exception>
     Task<SaveResult> ForkAsync(
         CheckpointKey source, string newExecutionId, SaveOptions? options = null, CancellationToken cancellationToken = default);
 

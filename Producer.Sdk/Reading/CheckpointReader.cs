@@ -39,8 +39,8 @@ internal sealed partial class CheckpointReader(
 
     private async Task<(Checkpoint? Checkpoint, bool IsReplaced)> FindAsync(CheckpointKey key, bool includeState, CancellationToken cancellationToken)
     {
-        var isBehind = uncached.IsCacheBehind(key.ExecutionId, key.Namespace, 0);
         var read = await TryCacheAsync(static (cache, key, cancellationToken) => cache.LoadAsync(key, cancellationToken), key, cancellationToken);
+        var isBehind = uncached.IsCacheBehind(key, read is { Status: CacheReadStatus.Found, Checkpoint.Sequence: var version } ? version : 0);
         if (read is { Status: CacheReadStatus.Found, Checkpoint.Sequence: var sequence } && uncached.IsDeleted(key, sequence))
         {
             // Only the archive may have something newer.

@@ -152,7 +152,11 @@ internal sealed class RedisConnection : IAsyncDisposable
     {
         try
         {
-            await (await made.WaitAsync(_timeout)).CloseAsync(allowCommandsToComplete: false).WaitAsync(_timeout);
+            var multiplexer = await made.WaitAsync(_timeout);
+            await multiplexer.CloseAsync(allowCommandsToComplete: false).WaitAsync(_timeout);
+
+            // Of sentinels, closing leaves a connection and a timer.
+            await multiplexer.DisposeAsync().AsTask().WaitAsync(_timeout);
         }
         catch (Exception e) when (RedisErrors.Translate(e, default) is not null)
         {
@@ -177,7 +181,7 @@ internal sealed class RedisConnection : IAsyncDisposable
     /// <summary>
     /// A server that is gone without a word leaves a connection that the library, and for a quarter of an hour the operating
     /// system, takes for a good one: another takes its place. One that answers late is not gone. Another is also made where
-    /// there has been none for long, in case that the library does not try any more.
+    /// there has been none for long, in case that the library does not try any more; with sentinels it has a timer for that.
     /// </summary>
     private void Failed(IConnectionMultiplexer? multiplexer, Task? answer, Exception exception)
     {
@@ -209,7 +213,7 @@ internal sealed class RedisConnection : IAsyncDisposable
         }
 
         var isAway = !multiplexer.IsConnected;
-        if (!isUnanswered && !isAway)
+        if (isAway ? _options.ServiceName is not null : !isUnanswered)
         {
             return;
         }
@@ -233,7 +237,7 @@ internal sealed class RedisConnection : IAsyncDisposable
                 return;
             }
 
-            (_connecting, _database) = (ReopenAsync(_connecting, isAway ? TimeSpan.Zero : 2 * _timeout), null);
+            (_connecting, _database) = (ReopenAsync(_connecting, isAway ? _timeout / 4 : 2 * _timeout), null);
             Interrupted();
         }
     }

@@ -20,7 +20,8 @@ internal static class RedisErrors
         RedisServerException e when IsUnexpectedValue(e.Message) =>
             new CheckpointFormatException($"Redis holds something unexpected: {e.Message}", e),
         RedisServerException => new CheckpointUnavailableException(
-            $"Redis refused the call: {exception.Message}", "Check its memory, disk, role and access rights.", exception),
+            $"Redis refused the call: {exception.Message}", "Check its memory, disk, role and access rights.", exception)
+        { IsRefusal = true },
         TimeoutException or RedisConnectionException or RedisCommandException => Unreachable(exception),
         OperationCanceledException when !cancellationToken.IsCancellationRequested => Unreachable(exception),
         _ => null,

@@ -6,7 +6,10 @@ internal static partial class RedisScripts
     // A read of a stream with a policy (the state is longer than a sequence) may start its time to live anew.
     private const string Touch = Stream + """
         read(meta)
-        if slide == 1 and ttl > 0 and pend == 0 and not shut then arm() end
+        if slide == 1 and ttl > 0 and pend == 0 and not shut then
+          -- A server that refuses writes is read all the same.
+          if type(redis.pcall('PEXPIRE', H, string.format('%.0f', ttl))) == 'number' then arm() end
+        end
         return { payload }
         """;
 

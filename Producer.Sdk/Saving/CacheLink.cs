@@ -10,11 +10,13 @@ internal sealed class CacheLink(ICheckpointCache cache, SequenceClock clock, Tim
 {
     // A process that was suspended, or a Redis whose clock was set, would go by different times for good.
     private static readonly TimeSpan ResyncInterval = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan RefusalLogInterval = TimeSpan.FromMinutes(1);
 
     private readonly Breaker _breaker = new("cache", time, logger);
     private readonly SemaphoreSlim _initializing = new(1);
     private volatile bool _isReady;
     private long _syncedAt;
+    private long _refusedAt;
     private int _seenInterruptions;
 
     /// <summary>Whether the cache has been reached and its layout checked.</summary>
@@ -85,10 +87,27 @@ internal sealed class CacheLink(ICheckpointCache cache, SequenceClock clock, Tim
 
             return result;
         }
+        catch (CheckpointUnavailableException e) when (e.IsRefusal)
+        {
+            // It is there; one that refuses writes (out of memory, too few replicas) may still be read.
+            _breaker.Succeeded();
+            LogRefusal(e);
+            throw;
+        }
         catch (CheckpointUnavailableException e)
         {
             _breaker.Failed(e);
             throw;
+        }
+    }
+
+    private void LogRefusal(Exception exception)
+    {
+        var before = Volatile.Read(ref _refusedAt);
+        if ((before == 0 || time.GetElapsedTime(before) >= RefusalLogInterval)
+            && Interlocked.CompareExchange(ref _refusedAt, time.GetTimestamp(), before) == before)
+        {
+            Log.Refused(logger, RefusalLogInterval.TotalSeconds, exception);
         }
     }
 

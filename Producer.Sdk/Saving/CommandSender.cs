@@ -41,6 +41,7 @@ internal sealed class CommandSender : IAsyncDisposable
     private readonly Task _loop;
     private int _isChanged;
     private int _underWay;
+    private int _sends;
     private int _waitingItems;
     private int _awaitedItems;
     private long _sentAt;
@@ -119,9 +120,10 @@ internal sealed class CommandSender : IAsyncDisposable
 
         await _stopping.CancelAsync();
         await _loop;
-        for (var i = 0; i < _options.MaxConcurrentSends; i++)
+        while (Volatile.Read(ref _sends) > 0)
         {
-            await _slots.WaitAsync();
+            await _changed.WaitAsync();
+            Interlocked.Exchange(ref _isChanged, 0);
         }
 
         while (TakeBatch() is { Count: > 0 } left)
@@ -151,6 +153,7 @@ internal sealed class CommandSender : IAsyncDisposable
                     throw;
                 }
 
+                Interlocked.Increment(ref _sends);
                 Interlocked.Increment(ref _underWay);
                 Volatile.Write(ref _sentAt, _time.GetTimestamp());
                 _ = SendAsync(TakeBatch());
@@ -254,14 +257,16 @@ internal sealed class CommandSender : IAsyncDisposable
         }
         finally
         {
-            Leave();
             _slots.Release();
+            Interlocked.Decrement(ref _sends);
+            Leave();
         }
     }
 
-    /// <summary>What pauses is not under way: it holds up nothing behind it.</summary>
+    /// <summary>What pauses is not under way, and has no slot: it holds up nothing behind it.</summary>
     private async Task PauseAsync(TimeSpan pause)
     {
+        _slots.Release();
         Leave();
         try
         {
@@ -269,6 +274,7 @@ internal sealed class CommandSender : IAsyncDisposable
         }
         finally
         {
+            await _slots.WaitAsync();
             Interlocked.Increment(ref _underWay);
         }
     }

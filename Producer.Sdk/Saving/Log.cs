@@ -35,4 +35,7 @@ internal static partial class Log
 
     [LoggerMessage(1009, LogLevel.Warning, "Neither Redis nor a worker told the time at the start; until Redis is back, saves are ordered by this machine's clock")]
     public static partial void TimeUnconfirmed(ILogger logger);
+
+    [LoggerMessage(1010, LogLevel.Warning, "Redis refuses calls; said at most once in {IntervalSeconds} s")]
+    public static partial void Refused(ILogger logger, double intervalSeconds, Exception exception);
 }

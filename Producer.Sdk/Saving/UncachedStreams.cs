@@ -15,13 +15,18 @@ internal readonly record struct UncachedDeletion(PendingKind Kind, CheckpointKey
 internal sealed class UncachedStreams
 {
     private const int Capacity = 10_000;
-    private readonly BoundedMemory<(string ExecutionId, string Namespace), long> _sequences = new(Capacity, Math.Max);
+    private readonly BoundedMemory<(string ExecutionId, string Namespace), long> _streams = new(Capacity, Math.Max);
+    private readonly BoundedMemory<CheckpointKey, long> _saves = new(Capacity, Math.Max);
     private readonly BoundedMemory<CheckpointKey, UncachedDeletion> _deletions = new(Capacity, static (_, newer) => newer);
 
     /// <summary>Remembers a save that Redis did not take.</summary>
     /// <param name="key">The checkpoint.</param>
     /// <param name="sequence">Its sequence.</param>
-    public void Add(CheckpointKey key, long sequence) => _sequences.Add((key.ExecutionId, key.Namespace), sequence);
+    public void Add(CheckpointKey key, long sequence)
+    {
+        _streams.Add((key.ExecutionId, key.Namespace), sequence);
+        _saves.Add(key, sequence);
+    }
 
     /// <summary>Remembers a deletion that Redis did not take.</summary>
     /// <param name="deletion">The deletion.</param>
@@ -45,13 +50,21 @@ internal sealed class UncachedStreams
     /// <param name="sequence">The sequence of the version that somebody has.</param>
     public bool IsDeleted(CheckpointKey key, long sequence) => DeletionOf(key) is { } deletion && sequence <= deletion.Sequence;
 
-    /// <summary>Whether the cache, whose latest has this sequence, is behind what this process saved.</summary>
+    /// <summary>Whether the cache, which has a stream's latest of this sequence, is behind what this process saved.</summary>
     /// <param name="executionId">The execution.</param>
     /// <param name="ns">The namespace.</param>
     /// <param name="cachedSequence">The sequence of the cache's latest; 0 when it has none.</param>
-    public bool IsCacheBehind(string executionId, string ns, long cachedSequence)
+    public bool IsCacheBehind(string executionId, string ns, long cachedSequence) => IsBehind(_streams, (executionId, ns), cachedSequence);
+
+    /// <summary>Whether the cache, which has a checkpoint of this sequence, is behind what this process saved there.</summary>
+    /// <param name="key">The checkpoint.</param>
+    /// <param name="cachedSequence">The sequence of the cache's version; 0 when it has none.</param>
+    public bool IsCacheBehind(CheckpointKey key, long cachedSequence) => IsBehind(_saves, key, cachedSequence);
+
+    private static bool IsBehind<TKey>(BoundedMemory<TKey, long> memory, TKey key, long cachedSequence)
+        where TKey : notnull
     {
-        if (_sequences.IsEmpty || !_sequences.TryGetValue((executionId, ns), out var sequence))
+        if (memory.IsEmpty || !memory.TryGetValue(key, out var sequence))
         {
             return false;
         }
@@ -61,7 +74,7 @@ internal sealed class UncachedStreams
             return true;
         }
 
-        _sequences.Remove((executionId, ns), sequence);
+        memory.Remove(key, sequence);
         return false;
     }
 }

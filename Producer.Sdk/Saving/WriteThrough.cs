@@ -59,6 +59,17 @@ internal sealed class WriteThrough
                 throw new CheckpointConflictException(encoded.Key, expected!, saved.ActualLatestId);
             }
 
+            if (saved.Unchanged && _uncached.IsCacheBehind(encoded.Key, saved.Sequence))
+            {
+                // What this process saved there since is on its way past Redis, which still has what was there before.
+                isCached = expected is null ? await PutAsync(encoded, sequence) : throw Behind(encoded.Key);
+                saved = new CacheSave(sequence, false, false, null);
+                if (!isCached)
+                {
+                    _uncached.Add(encoded.Key, sequence);
+                }
+            }
+
             _clock.Observe(saved.Sequence);
             (sequence, isUnchanged) = (saved.Sequence, saved.Unchanged);
         }
@@ -114,6 +125,17 @@ internal sealed class WriteThrough
         static (cache, call, cancellationToken) => cache.SaveAsync(call.Encoded, call.Sequence, call.Retention, call.Expected, cancellationToken),
         (Encoded: encoded, Sequence: sequence, Retention: _retention, Expected: expected),
         CancellationToken.None);
+
+    /// <summary>Whether the cache took it: it may have heard of something newer meanwhile.</summary>
+    private async Task<bool> PutAsync(EncodedCheckpoint encoded, long sequence) => await _cache.CallAsync(
+        static (cache, call, cancellationToken) => cache.PutAsync(call.Encoded, call.Sequence, call.Retention, true, cancellationToken),
+        (Encoded: encoded, Sequence: sequence, Retention: _retention),
+        CancellationToken.None) == CachePut.Taken;
+
+    private static CheckpointUnavailableException Behind(CheckpointKey key) => new(
+        $"'{key}' was saved while Redis was away, which has not heard of it yet: the latest is not known.",
+        "Save again once the worker has repaired Redis.")
+    { Key = key };
 
     private static Task<long> DeleteAsync(
         ICheckpointCache cache, UncachedDeletion deletion, bool isFixed, TimeSpan tombstoneTtl, CancellationToken cancellationToken) =>

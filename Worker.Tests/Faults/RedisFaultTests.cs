@@ -3,7 +3,10 @@ using AsyncCheckpoints.Caching;
 using AsyncCheckpoints.Contracts;
 using AsyncCheckpoints.Redis;
 using AsyncCheckpoints.Tests.Faults.Failpoints;
+using AsyncCheckpoints.Tests.Http;
 using AsyncCheckpoints.Tests.Servers;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using Npgsql;
 using Shouldly;
 using StackExchange.Redis;
@@ -407,6 +410,106 @@ public sealed class RedisFaultTests(FaultServers servers)
         {
             (await client.LoadAsync(checkpoint.Key)).ShouldNotBeNull(checkpoint.Id);
         }
+    });
+
+    /// <summary>What Redis has is what was there before the other content, of which it has not heard.</summary>
+    [Fact]
+    public Task Save_OtherContentWhileRedisWasAway_IsNotTakenForUnchanged() => FaultLab.RunAsync(servers.Set, 3219, async lab =>
+    {
+        var worker = await lab.StartWorkerAsync();
+        var host = await lab.StartClientAsync();
+        var client = FaultLab.ClientOf(host);
+        await FaultLab.ReadyAsync(client);
+        var running = new Checkpoint { ExecutionId = "run", Id = "status", State = "running"u8.ToArray(), CreatedAt = DateTimeOffset.UnixEpoch };
+        var fenced = running with { ExecutionId = "fenced" };
+        await client.SaveAsync(running, Persisted);
+        await client.SaveAsync(fenced, Persisted);
+
+        await lab.KillAsync(worker);
+        await lab.Redis.CutAsync();
+        (await client.SaveAsync(running with { State = "paused"u8.ToArray() })).Cached.ShouldBeFalse();
+        (await client.SaveAsync(fenced with { State = "paused"u8.ToArray() })).Cached.ShouldBeFalse();
+        lab.Redis.Restore();
+        await SavesAreCachedAsync(client);
+        var again = await client.SaveAsync(running);
+        (again.Cached, again.Unchanged).ShouldBe((true, false));
+        (await Should.ThrowAsync<CheckpointUnavailableException>(() => client.SaveAsync(fenced, new SaveOptions { ExpectedLatestId = "status" })))
+            .Message.ShouldContain("saved while Redis was away");
+        (await client.LoadLatestAsync("run"))!.State.ToArray().ShouldBe(running.State.ToArray());
+
+        await lab.StartWorkerAsync();
+        await lab.SettleAsync(host);
+        (await client.LoadAsync(running.Key))!.Sequence.ShouldBe(again.Sequence);
+        await FaultLab.UntilAsync(
+            async () => (await client.LoadAsync(fenced.Key))!.State.Span.SequenceEqual("paused"u8), "Redis is repaired");
+        (await client.SaveAsync(fenced, new SaveOptions { ExpectedLatestId = "status" })).Unchanged.ShouldBeFalse();
+        await lab.SettleAsync(host);
+        await FlushAsync();
+        foreach (var key in new[] { running.Key, fenced.Key })
+        {
+            (await client.LoadAsync(key))!.State.ToArray().ShouldBe(running.State.ToArray(), "archived");
+        }
+    });
+
+    /// <summary>Another save of the stream reached Redis since, which says nothing of this one.</summary>
+    [Fact]
+    public Task Load_SavedWhileRedisWasAwayAndAnotherSince_AsksTheArchive() => FaultLab.RunAsync(servers.Set, 3220, async lab =>
+    {
+        var worker = await lab.StartWorkerAsync();
+        var client = FaultLab.ClientOf(await lab.StartClientAsync());
+        await FaultLab.ReadyAsync(client);
+        var old = new Checkpoint { ExecutionId = "run", Id = "a", State = "old"u8.ToArray() };
+        var other = new Checkpoint { ExecutionId = "run", Id = "b" };
+        await client.SaveAsync(old, Persisted);
+        await client.SaveAsync(other, Persisted);
+        await lab.Redis.CutAsync();
+        (await client.SaveAsync(old with { State = "new"u8.ToArray() }, Persisted)).Cached.ShouldBeFalse();
+        await lab.KillAsync(worker);
+        lab.Redis.Restore();
+        await SavesAreCachedAsync(client);
+        await client.SaveAsync(new Checkpoint { ExecutionId = "run", Id = "c" }, new SaveOptions { Durability = Durability.Cached });
+        (await client.LoadLatestAsync("run"))!.Id.ShouldBe("c");
+
+        // Nobody answers for the archive: what Redis has of another is enough, of this one it is not.
+        (await client.LoadAsync(other.Key)).ShouldNotBeNull();
+        await Should.ThrowAsync<CheckpointUnavailableException>(() => client.LoadAsync(old.Key));
+        await lab.StartWorkerAsync();
+        await FaultLab.UntilAsync(async () => (await OnceRedisAnswersAsync(() => client.LoadAsync(old.Key)))!.State.Span.SequenceEqual("new"u8), "it is there");
+    });
+
+    /// <summary>What it refuses goes on without it; what it has can be read.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public Task Save_RedisRefusesWrites_ReadsGoOn(bool isSliding) => FaultLab.RunAsync(servers.Set, 3221, async lab =>
+    {
+        var log = new LogRecorder();
+        var host = await lab.StartClientAsync(
+            options => (options.CacheTtl, options.SlidingCacheTtl) = (isSliding ? TimeSpan.FromHours(1) : null, isSliding),
+            addServices: services => services.AddLogging(logging => logging.AddProvider(log)));
+        var client = FaultLab.ClientOf(host);
+        await lab.StartWorkerAsync();
+        await FaultLab.ReadyAsync(client);
+        var saved = await client.SaveAsync(new Checkpoint { ExecutionId = "run", Id = "a" }, Persisted);
+        await lab.SettleAsync(host);
+        await AdministerAsync(redis => redis.ConfigSetAsync("min-replicas-to-write", "1"));
+        try
+        {
+            for (var i = 0; i < 5; i++)
+            {
+                (await client.SaveAsync(new Checkpoint { ExecutionId = "refused", Id = $"{i}" })).Cached.ShouldBeFalse();
+                (await client.LoadAsync(saved.Key)).ShouldNotBeNull();
+                (await client.LoadLatestAsync("run"))!.Id.ShouldBe("a");
+            }
+        }
+        finally
+        {
+            await AdministerAsync(redis => redis.ConfigSetAsync("min-replicas-to-write", "0"));
+        }
+
+        await SavesAreCachedAsync(client);
+        log.Lines.Count(line => line.Contains("Redis refuses calls", StringComparison.Ordinal)).ShouldBe(1);
+        log.Lines.ShouldNotContain(line => line.Contains("Calls to the cache were suspended", StringComparison.Ordinal));
     });
 
     /// <summary>The deletion is on its way to the archive; until Redis hears of it from there, another process reads what was deleted.</summary>

@@ -58,14 +58,15 @@ public sealed class PolicyTests
         await using var deployment = new Deployment(archive, isEmbedded);
         await deployment.StartWorkerAsync();
         var client = await deployment.CreateClientAsync();
-        var origin = await client.SaveAsync(At("run", 1) with { Metadata = JsonElement.Parse("{\"user\":\"ann\"}") }, Persisted);
+        var long40K = new string('ä', 20_000); // It would not fit escaped.
+        var origin = await client.SaveAsync(At("run", 1) with { Metadata = JsonElement.Parse($$"""{"user":"{{long40K}}"}""") }, Persisted);
         await client.SaveAsync(At("run", 2), Persisted);
 
         var fork = await client.ForkAsync(origin.Key, "other", Persisted);
         var copy = (await client.LoadLatestAsync("other")).ShouldNotBeNull();
         copy.Key.ShouldBe(fork.Key);
         copy.State.ToArray().ShouldBe([1]);
-        copy.Metadata!.Value.GetProperty("user").GetString().ShouldBe("ann");
+        copy.Metadata!.Value.GetProperty("user").GetString().ShouldBe(long40K);
         copy.Metadata!.Value.GetProperty("forkedFrom").GetProperty("executionId").GetString().ShouldBe("run");
         await client.SaveAsync(At("other", 9), Persisted);
         (await client.LoadLatestAsync("run")).ShouldNotBeNull().State.ToArray().ShouldBe([2]);

@@ -49,17 +49,17 @@ public sealed class CommandSenderTests
     }
 
     [Fact]
-    public async Task Enqueue_AnotherPauses_DoesNotWaitForIt()
+    public async Task Enqueue_AllOthersPause_DoesNotWaitForThem()
     {
         await using var deployment = new Deployment(ArchiveKind.Sqlite);
         var failed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using var sut = Create(
-            (await deployment.StartClientAsync()).Services,
+            (await deployment.StartClientAsync(options => options.MaxConcurrentSends = 1)).Services,
             new Routes(bus => failed.TrySetResult() ? throw new TimeoutException() : Routes.RabbitMq.GetCommandsAsync(bus), null));
         var first = Enter(sut, "first", isCached: false);
         await failed.Task.WaitAsync(Deployment.Patience);
 
-        // The clock stands still: the first one pauses for ever.
+        // The clock stands still: the first one, which had the only slot, pauses for ever.
         var second = Enter(sut, "second");
 
         (await second.Reached.WaitAsync(Deployment.Patience)).ShouldBe(Durability.Queued);
