@@ -19,4 +19,10 @@ internal static partial class Log
 
     [LoggerMessage(1104, LogLevel.Warning, "The spool is empty, but what was in it can still be read from its files until it is empty again")]
     public static partial void ForgetFailed(ILogger logger, Exception exception);
+
+    [LoggerMessage(1105, LogLevel.Error, "The spool {Path} could not be read or emptied; what is in it arrives only once that works, and it is tried again")]
+    public static partial void DrainFailed(ILogger logger, string path, Exception exception);
+
+    [LoggerMessage(1106, LogLevel.Information, "The spool {Path} was emptied after all")]
+    public static partial void DrainRecovered(ILogger logger, string path);
 }

@@ -17,18 +17,25 @@ internal sealed class SqliteCommandSpool : ICommandSpool, IDisposable
 {
     private const long MaxPeekBytes = 8 * 1024 * 1024;
 
+    private static readonly TimeSpan FailureInterval = TimeSpan.FromMinutes(1);
+
     private readonly SemaphoreSlim _gate = new(1);
     private readonly SemaphoreSlim _more = new(0);
     private readonly CheckpointSpoolOptions _options;
+    private readonly TimeProvider _time;
     private readonly ILogger<SqliteCommandSpool> _logger;
     private SqliteConnection? _connection;
     private long _bytes;
 
+    // When the log last told of a failure; null once the spool was empty.
+    private long? _failureLoggedAt;
+
     static SqliteCommandSpool() => SQLitePCL.Batteries_V2.Init();
 
-    public SqliteCommandSpool(IOptions<CheckpointSpoolOptions> options, ILogger<SqliteCommandSpool> logger)
+    public SqliteCommandSpool(IOptions<CheckpointSpoolOptions> options, TimeProvider time, ILogger<SqliteCommandSpool> logger)
     {
         _options = options.Value;
+        _time = time;
         _logger = logger;
     }
 
@@ -36,7 +43,7 @@ internal sealed class SqliteCommandSpool : ICommandSpool, IDisposable
 
     public bool IsEmpty => Bytes == 0;
 
-    public long Bytes => Volatile.Read(ref _bytes);
+    public long? Bytes => Volatile.Read(ref _connection) is null ? null : Volatile.Read(ref _bytes);
 
     public async Task WaitForMoreAsync(CancellationToken cancellationToken)
     {
@@ -110,10 +117,17 @@ internal sealed class SqliteCommandSpool : ICommandSpool, IDisposable
             }
 
             rejected.ForEach(row => Reject(connection, row.Id, row.Reason));
+            if (messages.Count == 0 && _failureLoggedAt is not null)
+            {
+                _failureLoggedAt = null;
+                Log.DrainRecovered(_logger, _options.SpoolPath);
+            }
+
             return messages;
         }
         catch (Exception e) when (e is SqliteException or IOException or UnauthorizedAccessException)
         {
+            LogFailure(e);
             throw new CheckpointUnavailableException($"The spool '{_options.SpoolPath}' cannot be read: {e.Message}", null, e);
         }
         finally
@@ -135,6 +149,7 @@ internal sealed class SqliteCommandSpool : ICommandSpool, IDisposable
         }
         catch (Exception e) when (e is SqliteException or IOException or UnauthorizedAccessException)
         {
+            LogFailure(e);
             throw new CheckpointUnavailableException($"The spool '{_options.SpoolPath}' cannot be written: {e.Message}", null, e);
         }
         finally
@@ -169,6 +184,15 @@ internal sealed class SqliteCommandSpool : ICommandSpool, IDisposable
         {
             reason = e.Message;
             return null;
+        }
+    }
+
+    private void LogFailure(Exception exception)
+    {
+        if (_failureLoggedAt is not { } at || _time.GetElapsedTime(at) >= FailureInterval)
+        {
+            _failureLoggedAt = _time.GetTimestamp();
+            Log.DrainFailed(_logger, _options.SpoolPath, exception);
         }
     }
 
@@ -221,13 +245,14 @@ internal sealed class SqliteCommandSpool : ICommandSpool, IDisposable
         }
 
         Log.Opened(_logger, _bytes);
-        return _connection = connection;
+        Volatile.Write(ref _connection, connection);
+        return connection;
     }
 
     /// <summary>What was drained goes out of the file and out of its log, with the room that it took.</summary>
     private void ForgetWhenEmpty(SqliteConnection connection)
     {
-        if (!IsEmpty)
+        if (_bytes != 0)
         {
             return;
         }

@@ -22,7 +22,8 @@ internal sealed class CheckpointMetrics
         meter.CreateObservableUpDownCounter("asynccheckpoints.buffer.size", () => budget.Bytes, "By", "Room taken in this client's buffer.");
         if (spool.IsEnabled)
         {
-            meter.CreateObservableUpDownCounter("asynccheckpoints.spool.size", () => spool.Bytes, "By", "Messages in this client's spool.");
+            meter.CreateObservableUpDownCounter(
+                "asynccheckpoints.spool.size", () => Known(spool.Bytes), "By", "Messages in this client's spool.");
         }
     }
 
@@ -57,4 +58,6 @@ internal sealed class CheckpointMetrics
         Durability.Queued => "queued",
         _ => "persisted",
     };
+
+    private static Measurement<long>[] Known(long? value) => value is { } known ? [new(known)] : [];
 }

@@ -8,11 +8,11 @@ internal interface ICommandSpool
     /// <summary>Whether there is such a place.</summary>
     bool IsEnabled { get; }
 
-    /// <summary>Whether something waits in it.</summary>
+    /// <summary>Whether it has been opened and nothing waits in it.</summary>
     bool IsEmpty { get; }
 
-    /// <summary>Size of what waits in it.</summary>
-    long Bytes { get; }
+    /// <summary>Size of what waits in it; null while it has not been opened.</summary>
+    long? Bytes { get; }
 
     /// <summary>Completes when something has been added since the last call.</summary>
     /// <param name="cancellationToken">Stops waiting.</param>
@@ -26,9 +26,11 @@ internal interface ICommandSpool
     /// <summary>The oldest messages, in their order; a message that cannot be read is put aside.</summary>
     /// <param name="maxMessages">The most that are wanted; large ones come fewer at a time.</param>
     /// <returns>None when the spool is empty.</returns>
+    /// <exception cref="AsyncCheckpoints.CheckpointUnavailableException">It cannot be read; the log says why.</exception>
     Task<IReadOnlyList<SpooledMessage>> PeekAsync(int maxMessages);
 
     /// <summary>Removes messages that the broker has taken.</summary>
     /// <param name="messages">All that a peek returned.</param>
+    /// <exception cref="AsyncCheckpoints.CheckpointUnavailableException">It cannot be written; the log says why.</exception>
     Task RemoveAsync(IReadOnlyList<SpooledMessage> messages);
 }

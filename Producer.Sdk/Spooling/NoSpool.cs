@@ -9,7 +9,7 @@ internal sealed class NoSpool : ICommandSpool
 
     public bool IsEmpty => true;
 
-    public long Bytes => 0;
+    public long? Bytes => 0;
 
     public Task WaitForMoreAsync(CancellationToken cancellationToken) => Task.Delay(Timeout.InfiniteTimeSpan, cancellationToken);
 

@@ -34,8 +34,14 @@ internal sealed class SpoolDrain(
                 failures = 0;
                 await spool.WaitForMoreAsync(stoppingToken);
             }
-            catch (CheckpointException) when (!stoppingToken.IsCancellationRequested)
+            catch (CheckpointException)
             {
+                // What was being sent when the host stops ends so, too.
+                if (stoppingToken.IsCancellationRequested)
+                {
+                    return;
+                }
+
                 _atATime = 1;
                 await Task.Delay(Backoff.OfCalls.After(failures++), time, stoppingToken);
             }

@@ -167,7 +167,7 @@ public sealed class EraseSpoolTests : IDisposable
     }
 
     private static SqliteCommandSpool Open(string path) =>
-        new(Options.Create(new CheckpointSpoolOptions { SpoolPath = path }), NullLogger<SqliteCommandSpool>.Instance);
+        new(Options.Create(new CheckpointSpoolOptions { SpoolPath = path }), TimeProvider.System, NullLogger<SqliteCommandSpool>.Instance);
 
     private CheckpointCommands Message(params SaveCheckpoint[] saves) => new() { SchemaVersion = 1, CommandId = $"m{_messages++}", Saves = { saves } };
 

@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using AsyncCheckpoints.Spooling;
 using AsyncCheckpoints.Tests.Pipeline;
 using AsyncCheckpoints.Tests.Servers;
 using AsyncCheckpoints.Worker.Archiving;
@@ -52,6 +53,7 @@ public sealed class MetricTests
         var host = await deployment.StartClientAsync(
             addServices: services => services.AddCheckpointSpool(options => options.SpoolPath = Path.Combine(spool.FullName, "spool.db")));
         using var recorder = new MeterRecorder(worker, host);
+        await host.Services.GetRequiredService<ICommandSpool>().PeekAsync(1); // Its size is known once it is open.
         var client = host.Services.GetRequiredService<ICheckpointClient>();
 
         await client.SaveAsync(new Checkpoint { ExecutionId = "run", Id = "a", State = new byte[10] }, new SaveOptions { Durability = Durability.Persisted });

@@ -1,7 +1,14 @@
+using AsyncCheckpoints.Contracts;
+using AsyncCheckpoints.Spool;
 using AsyncCheckpoints.Spooling;
+using AsyncCheckpoints.Tests.Diagnostics;
+using AsyncCheckpoints.Tests.Http;
 using AsyncCheckpoints.Tests.Pipeline;
 using AsyncCheckpoints.Tests.Servers;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
 using Shouldly;
 using Xunit;
 
@@ -10,6 +17,8 @@ namespace AsyncCheckpoints.Tests.Spooling;
 public sealed class SpoolTests : IDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("spool");
+
+    private string SpoolPath => Path.Combine(_folder.FullName, "spool.db");
 
     public void Dispose() => _folder.Delete(recursive: true);
 
@@ -133,10 +142,77 @@ public sealed class SpoolTests : IDisposable
         await Deployment.UntilAsync(async () => (await Deployment.ArchivedAsync(worker, "run")).Count == 6, "all of them are archived");
     }
 
+    /// <summary>What was acknowledged as spooled may be in that file alone: somebody has to be told.</summary>
+    [Fact]
+    public async Task Start_SpoolThatCannotBeRead_IsLoggedWithItsPathAndDrainedOnceItCan()
+    {
+        await FillAsync();
+        var kept = $"{SpoolPath}.kept";
+        File.Copy(SpoolPath, kept);
+        using (var file = File.OpenWrite(SpoolPath))
+        {
+            file.Write(new byte[100]);
+        }
+
+        await using var deployment = new Deployment(ArchiveKind.Sqlite);
+        var log = new LogRecorder();
+        var (host, _) = await StartClientAsync(deployment, isRedisAway: false, log: log);
+        var spool = host.Services.GetRequiredService<ICommandSpool>();
+        using var meter = new MeterRecorder(host);
+
+        await Deployment.UntilAsync(() => Task.FromResult(log.Lines.Any(IsOfTheDrain)), "the log tells of it");
+        meter.Observe();
+        meter.Instruments.Keys.ShouldContain("asynccheckpoints.spool.size");
+        meter.Measurements.ShouldNotContain(one => one.Name == "asynccheckpoints.spool.size");
+
+        File.Move(kept, SpoolPath, overwrite: true);
+        await Deployment.UntilAsync(() => Task.FromResult(spool.IsEmpty), "the spool is drained");
+        meter.Observe();
+        meter.Measurements.Where(one => one.Name == "asynccheckpoints.spool.size").ShouldHaveSingleItem().Value.ShouldBe(0);
+
+        bool IsOfTheDrain(string line) => line.StartsWith($"Error The spool {SpoolPath} could not be read", StringComparison.Ordinal);
+    }
+
+    /// <summary>What the drain is sending then is no failure of the application.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Stop_FilledSpoolAndBrokerAway_LogsNoError(bool isFrozen)
+    {
+        await FillAsync();
+        await using var broker = TcpProxy.Start(SharedServers.RabbitMq);
+        if (isFrozen)
+        {
+            broker.Freeze();
+        }
+        else
+        {
+            await broker.CutAsync();
+        }
+
+        await using var deployment = new Deployment(ArchiveKind.Sqlite);
+        deployment["ConnectionStrings:RabbitMq"] = broker.ConnectionString;
+        var log = new LogRecorder();
+        var (host, _) = await StartClientAsync(deployment, isRedisAway: false, brokerSeconds: 300, log: log);
+        // From here on the drain has messages in hand, and no answer.
+        await Deployment.UntilAsync(() => Task.FromResult(log.Lines.Any(line => line.Contains("bytes of messages wait in the spool"))), "the spool is open");
+
+        await deployment.StopAsync(host);
+
+        log.Lines.Where(line => line.StartsWith("Error", StringComparison.Ordinal) || line.StartsWith("Critical", StringComparison.Ordinal)).ShouldBeEmpty();
+    }
+
     private static Checkpoint At(int step) => new() { ExecutionId = "run", Version = step, State = BitConverter.GetBytes(step) };
 
+    private async Task FillAsync()
+    {
+        using var spool = new SqliteCommandSpool(
+            Options.Create(new CheckpointSpoolOptions { SpoolPath = SpoolPath }), TimeProvider.System, NullLogger<SqliteCommandSpool>.Instance);
+        (await spool.TryAppendAsync(new CheckpointCommands { SchemaVersion = 1, CommandId = "kept" })).ShouldBeTrue();
+    }
+
     private async Task<(Microsoft.Extensions.Hosting.IHost Host, ICheckpointClient Client)> StartClientAsync(
-        Deployment deployment, bool isRedisAway, double brokerSeconds = 0.5, double drainSeconds = 5)
+        Deployment deployment, bool isRedisAway, double brokerSeconds = 0.5, double drainSeconds = 5, LogRecorder? log = null)
     {
         var host = await deployment.StartClientAsync(
             options =>
@@ -145,7 +221,14 @@ public sealed class SpoolTests : IDisposable
                 options.CacheTimeout = isRedisAway ? TimeSpan.FromMilliseconds(500) : TimeSpan.FromSeconds(8);
                 options.DrainTimeout = TimeSpan.FromSeconds(drainSeconds);
             },
-            services => services.AddCheckpointSpool(options => options.SpoolPath = Path.Combine(_folder.FullName, "spool.db")));
+            services =>
+            {
+                services.AddCheckpointSpool(options => options.SpoolPath = SpoolPath);
+                if (log is not null)
+                {
+                    services.AddLogging(logging => logging.AddProvider(log));
+                }
+            });
         return (host, host.Services.GetRequiredService<ICheckpointClient>());
     }
 }

@@ -2,11 +2,12 @@ using System.Security.Cryptography;
 using AsyncCheckpoints.Contracts;
 using AsyncCheckpoints.Spool;
 using AsyncCheckpoints.Tests.Faults;
+using AsyncCheckpoints.Tests.Http;
 using AsyncCheckpoints.Tests.Jobs;
 using AsyncCheckpoints.Tests.Wire;
 using Google.Protobuf;
 using Microsoft.Data.Sqlite;
-using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Shouldly;
 using Xunit;
@@ -26,7 +27,8 @@ public sealed class SqliteCommandSpoolTests : IDisposable
     {
         using (var sut = CreateSut())
         {
-            sut.IsEmpty.ShouldBeTrue();
+            sut.Bytes.ShouldBeNull();
+            sut.IsEmpty.ShouldBeFalse();
             for (var i = 0; i < 3; i++)
             {
                 (await sut.TryAppendAsync(Message($"m{i}"))).ShouldBeTrue();
@@ -183,6 +185,64 @@ public sealed class SqliteCommandSpoolTests : IDisposable
         (await sut.TryAppendAsync(Message("m"))).ShouldBeFalse();
     }
 
+    /// <summary>The drain tries again every few seconds, and for ever.</summary>
+    [Fact]
+    public async Task Peek_CannotBeOpened_IsLoggedAtOnceAndEachMinuteUntilItIsEmpty()
+    {
+        var time = new ManualTime();
+        var log = new LogRecorder();
+        using (var other = CreateSut())
+        {
+            (await other.TryAppendAsync(Message("m"))).ShouldBeTrue();
+        }
+
+        using var sut = CreateSut(time: time, log: log);
+        using (var connection = Open())
+        {
+            Execute(connection, "PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE");
+            await FailAsync();
+            await FailAsync();
+            time.Advance(TimeSpan.FromSeconds(59));
+            await FailAsync();
+            Failures().ShouldBe(1);
+            time.Advance(TimeSpan.FromSeconds(1));
+            await FailAsync();
+            Failures().ShouldBe(2);
+            sut.Bytes.ShouldBeNull();
+        }
+
+        await sut.RemoveAsync(await sut.PeekAsync(1));
+        (await sut.PeekAsync(1)).ShouldBeEmpty();
+        (await sut.PeekAsync(1)).ShouldBeEmpty();
+
+        sut.Bytes.ShouldBe(0);
+        Failures().ShouldBe(2);
+        log.Lines.Count(line => line.StartsWith($"Information The spool {File} was emptied", StringComparison.Ordinal)).ShouldBe(1);
+
+        Task FailAsync() => Should.ThrowAsync<CheckpointUnavailableException>(() => sut.PeekAsync(1));
+        int Failures() => log.Lines.Count(line => line.StartsWith($"Error The spool {File} could not be read", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Remove_CannotBeWritten_IsLogged()
+    {
+        var log = new LogRecorder();
+        using (var other = CreateSut())
+        {
+            (await other.TryAppendAsync(Message("m"))).ShouldBeTrue();
+        }
+
+        Query("CREATE TRIGGER kept BEFORE DELETE ON spool BEGIN SELECT raise(ABORT, 'no delete'); END");
+        using var sut = CreateSut(log: log);
+        var messages = await sut.PeekAsync(1);
+
+        await Should.ThrowAsync<CheckpointUnavailableException>(() => sut.RemoveAsync(messages));
+
+        var line = log.Lines.Single(line => line.StartsWith("Error ", StringComparison.Ordinal));
+        line.ShouldContain(File);
+        line.ShouldContain("no delete");
+    }
+
     private void ShouldHoldNothing()
     {
         RawStores.InFiles("Said", _folder.FullName).ShouldBeEmpty();
@@ -196,8 +256,14 @@ public sealed class SqliteCommandSpoolTests : IDisposable
         Saves = { new SaveCheckpoint { Sequence = 1, Record = ByteString.CopyFrom(new byte[bytes]) } },
     };
 
-    private SqliteCommandSpool CreateSut(long maxBytes = 1024 * 1024 * 1024) => new(
-        Options.Create(new CheckpointSpoolOptions { SpoolPath = File, MaxSpoolBytes = maxBytes }), NullLogger<SqliteCommandSpool>.Instance);
+    private SqliteCommandSpool CreateSut(long maxBytes = 1024 * 1024 * 1024, TimeProvider? time = null, LogRecorder? log = null)
+    {
+        using var logging = LoggerFactory.Create(builder => builder.AddProvider(log ?? new LogRecorder()));
+        return new(
+            Options.Create(new CheckpointSpoolOptions { SpoolPath = File, MaxSpoolBytes = maxBytes }),
+            time ?? TimeProvider.System,
+            logging.CreateLogger<SqliteCommandSpool>());
+    }
 
     private static (object Body, object Sha256) Row(Nasty nasty, Random random, int number)
     {
