@@ -135,6 +135,33 @@ public sealed class ExportEndpointTests(ExportHost host) : IClassFixture<ExportH
     }
 
     [Fact]
+    public async Task Export_OneCannotBeRead_IsNotMistakenForTheWhole()
+    {
+        await using var worker = new JobWorker();
+        await using (var archive = worker.OpenArchive())
+        {
+            await JobWorker.FillAsync(archive, 60);
+        }
+
+        await worker.SpoilMetadataAsync("c-10"); // The second execution has ten.
+        await worker.StartAsync();
+        using var response = await worker.Http.GetAsync("/export", HttpCompletionOption.ResponseHeadersRead);
+        using var reader = new StreamReader(await response.Content.ReadAsStreamAsync());
+        var lines = 0;
+        await Should.ThrowAsync<HttpIOException>(async () =>
+        {
+            while (await reader.ReadLineAsync() is not null)
+            {
+                lines++;
+            }
+        });
+        lines.ShouldBe(59);
+
+        using var alone = await worker.Http.GetAsync("/export?execution=e-000000&node=node-0&gzip=true");
+        alone.IsSuccessStatusCode.ShouldBeTrue(await alone.Content.ReadAsStringAsync());
+    }
+
+    [Fact]
     public async Task Export_WorkerStops_IsCutOffAndNotMistakenForTheWhole()
     {
         await using var worker = new JobWorker();

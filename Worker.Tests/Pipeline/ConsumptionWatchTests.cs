@@ -1,4 +1,6 @@
+using System.Diagnostics;
 using System.Net;
+using AsyncCheckpoints.Tests.Servers;
 using AsyncCheckpoints.Worker;
 using AsyncCheckpoints.Worker.Consumers;
 using Microsoft.AspNetCore.Builder;
@@ -83,6 +85,28 @@ public sealed class ConsumptionWatchTests
         endpoint.Start(CancellationToken.None);
         await Deployment.UntilAsync(async () => (await http.GetAsync("/health/live")).IsSuccessStatusCode, "the worker is alive");
         await Deployment.UntilAsync(async () => (await Deployment.ArchivedAsync(worker, "e")).Count == 2, "everything is archived");
+    }
+
+    [Fact]
+    public async Task MessagesThatCannotBeRead_AreNoStall()
+    {
+        await using var deployment = new Deployment(ArchiveKind.Sqlite);
+        deployment["Worker:SampleInterval"] = "01:00:00";
+        deployment["Worker:StallAfter"] = "00:00:00.100";
+        var worker = await deployment.StartWorkerAsync();
+        var watch = worker.Services.GetRequiredService<ConsumptionWatch>();
+        var archive = Deployment.ArchiveOf(worker);
+        await deployment.CreateClientAsync();
+        await Deployment.UntilAsync(() => Task.FromResult(worker.Services.GetRequiredService<ConsumptionGate>().Endpoint is not null), "the worker consumes");
+        watch.Saw(5, isOpen: true);
+        var watched = Stopwatch.StartNew();
+
+        await RawQueue.PublishAsync(SharedServers.RabbitMq, deployment.Prefix, ("text/plain", "hello"u8.ToArray()));
+        await Deployment.UntilAsync(
+            async () => (await archive.ListDeadLettersAsync(null, 1, false, CancellationToken.None)).Count == 1 && watched.Elapsed > TimeSpan.FromMilliseconds(100), "a dead letter");
+
+        watch.Saw(5, isOpen: true);
+        watch.IsStalled.ShouldBeFalse();
     }
 
     [Fact]

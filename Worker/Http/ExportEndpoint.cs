@@ -10,8 +10,8 @@ namespace AsyncCheckpoints.Worker.Http;
 
 /// <summary>
 /// Streams checkpoints of the archive as JSON Lines, as a job of kind export writes them: execution by execution, each
-/// oldest first, without what is saved after the request. It reads on only as fast as the client does. What ends early ends
-/// without the last chunk of HTTP, so that no client takes a part for the whole.
+/// oldest first, without what is saved after the request. It reads on only as fast as the client does. What ends early, or
+/// lacks what cannot be read, ends without the last chunk of HTTP, so that no client takes a part for the whole.
 /// </summary>
 internal static class ExportEndpoint
 {
@@ -58,6 +58,7 @@ internal static class ExportEndpoint
         await using var source = new ArchiveSource(archive, isOwned: false);
         var buffer = new ArrayBufferWriter<byte>();
         var isEmpty = true;
+        var (unreadable, first) = (0, "");
         await foreach (var batch in new SourceScan(source, arguments, includeState: true).ReadAsync(null, BatchSize, cancellationToken))
         {
             foreach (var checkpoint in batch.Items)
@@ -71,6 +72,12 @@ internal static class ExportEndpoint
             }
 
             await FlushAsync();
+            (unreadable, first) = (unreadable + batch.Problems.Count, first.Length > 0 || batch.Problems.Count == 0 ? first : batch.Problems[0].Subject);
+        }
+
+        if (unreadable > 0)
+        {
+            throw new CheckpointFormatException($"{unreadable} checkpoints cannot be read, '{first}' is the first. A job of kind export leaves them out and lists them.");
         }
 
         await target.DisposeAsync();

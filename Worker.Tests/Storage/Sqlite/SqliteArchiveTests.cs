@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using AsyncCheckpoints.Contracts;
 using AsyncCheckpoints.Worker.Storage;
 using AsyncCheckpoints.Worker.Storage.Sqlite;
 using Microsoft.Data.Sqlite;
@@ -39,6 +41,37 @@ public sealed class SqliteArchiveTests : ArchiveConformanceTests
     {
         await CreateSut();
         (await ExecuteAsync("PRAGMA journal_mode")).ShouldBe("wal");
+    }
+
+    /// <summary>One look at everything takes some hundred times as long as a page that begins where its index says.</summary>
+    [Fact]
+    public async Task FindAsync_InALongExecution_DoesNotLookAtAllOfIt()
+    {
+        const int count = 50_000;
+        var sut = await CreateSut();
+        foreach (var part in Enumerable.Range(1, count).Chunk(5000))
+        {
+            await CommitAsync(sut, [.. part.Select(i => Make("long", $"{i}", i))]);
+        }
+
+        var inOneNamespace = await TimeAsync(After, "", null);
+        (await TimeAsync(After, null, null)).ShouldBeLessThan(10 * inOneNamespace, "pages of all namespaces");
+        (await TimeAsync(_ => null, "", i => $"{i}")).ShouldBeLessThan(10 * inOneNamespace, "by id");
+
+        static ListPosition? After(int i) => new(i, "", $"{i}");
+
+        async Task<TimeSpan> TimeAsync(Func<int, ListPosition?> after, string? ns, Func<int, string>? id)
+        {
+            var query = new CheckpointQuery { ExecutionId = "long", Namespace = ns, OldestFirst = true, Limit = 1 };
+            var watch = Stopwatch.StartNew();
+            for (var i = 1; i < count; i += count / 100)
+            {
+                var page = await sut.FindAsync(query, id?.Invoke(i), after(i), long.MaxValue, default);
+                page.Items.ShouldHaveSingleItem().Sequence.ShouldBe(id is null ? i + 1 : i);
+            }
+
+            return watch.Elapsed;
+        }
     }
 
     /// <summary>Only what was in somebody's hand, and is not brought to its end, waits for the clock.</summary>

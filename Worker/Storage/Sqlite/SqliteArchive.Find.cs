@@ -64,12 +64,13 @@ internal sealed partial class SqliteArchive
     {
         // The rows and their states from one snapshot.
         using var transaction = connection.BeginTransaction(deferred: true);
-        using var find = new SqliteStatement(connection, _sql.FindPage(query.Namespace is null, query.OldestFirst));
+        var ns = query.Namespace ?? OnlyNamespace(connection, transaction, query.ExecutionId);
+        using var find = new SqliteStatement(connection, _sql.FindPage(ns is null, query.OldestFirst, id is not null));
         using var loadState = new SqliteStatement(connection, _sql.State);
         using var reader = find.Query(
             transaction,
             query.ExecutionId,
-            query.Namespace,
+            ns,
             id,
             query.ParentId,
             query.NodeName,
@@ -96,6 +97,15 @@ internal sealed partial class SqliteArchive
         }
 
         return new ArchivePage(items, false);
+    }
+
+    /// <summary>Only within one namespace does an index have the order of a page. Null: there are several, or none.</summary>
+    private string? OnlyNamespace(SqliteConnection connection, SqliteTransaction transaction, string executionId)
+    {
+        using var statement = new SqliteStatement(connection, _sql.Namespaces);
+        using var reader = statement.Query(transaction, executionId);
+        reader.Read();
+        return !reader.IsDBNull(0) && reader.GetString(0) == reader.GetString(1) ? reader.GetString(0) : null;
     }
 
     private static byte[] LoadState(SqliteStatement statement, SqliteTransaction transaction, long row)

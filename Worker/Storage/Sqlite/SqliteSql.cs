@@ -245,12 +245,20 @@ internal sealed partial class SqliteSql(string tables)
         PurgeOf("tombstones", tables, "execution_id, scope, namespace, checkpoint_id", "created_at"),
     ];
 
+    /// <summary>?1 execution. Its first and its last namespace.</summary>
+    public string Namespaces { get; } = $"""
+        /* checkpoint.namespaces */
+        SELECT
+            (SELECT c.namespace FROM {tables}checkpoints AS c WHERE c.execution_id = ?1 ORDER BY c.namespace LIMIT 1),
+            (SELECT c.namespace FROM {tables}checkpoints AS c WHERE c.execution_id = ?1 ORDER BY c.namespace DESC LIMIT 1)
+        """;
+
     /// <summary>
     /// ?1 execution, ?2 namespace, ?3 id, ?4 parent, ?5 node, ?6 and ?7 lowest and highest sequence, ?8 to ?10 the
     /// position behind which to start, ?11 metadata, ?12 limit. States are read row by row, so that their size can end
     /// the page.
     /// </summary>
-    public string FindPage(bool allNamespaces, bool oldestFirst)
+    public string FindPage(bool allNamespaces, bool oldestFirst, bool byId)
     {
         var (direction, behind) = oldestFirst ? ("ASC", ">") : ("DESC", "<");
         var order = allNamespaces
@@ -263,7 +271,7 @@ internal sealed partial class SqliteSql(string tables)
             FROM {tables}checkpoints AS c
             WHERE c.execution_id = ?1 AND {(allNamespaces ? "?2 IS NULL" : "c.namespace = ?2")}
                 AND c.sequence BETWEEN ?6 AND ?7
-                AND (?3 IS NULL OR c.checkpoint_id = ?3)
+                AND {(byId ? "c.checkpoint_id = ?3" : "?3 IS NULL")}
                 AND (?4 IS NULL OR c.parent_id = ?4)
                 AND (?5 IS NULL OR c.node_name = ?5)
                 AND (?8 IS NULL OR (c.sequence, c.namespace, c.checkpoint_id) {behind} (?8, ?9, ?10))
