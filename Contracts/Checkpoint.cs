@@ -14,7 +14,8 @@ public sealed record Checkpoint
 
     /// <summary>
     /// Unique inside (execution, namespace). Up to 256 characters, no control characters. Saving an id again with the
-    /// same content changes nothing; with other content it replaces the checkpoint and moves it to the end of the order.
+    /// same content changes nothing while the cache holds it; otherwise, or with other content, it replaces the checkpoint
+    /// and moves it to the end of the order.
     /// </summary>
     /// <value>The default value is "": the client makes a UUIDv7 when it saves.</value>
     public string Id { get; init; } = "";

@@ -106,12 +106,12 @@ public sealed class CheckpointOptions
     [Range(1, 256)]
     public int MaxConcurrentSends { get; set; } = 4;
 
-    /// <summary>How long Redis keeps a stream once all of it is archived.</summary>
+    /// <summary>How long Redis keeps a stream once all of it is archived. At most <see cref="TombstoneRetention"/>.</summary>
     /// <value>The default value is <see langword="null"/>: for ever.</value>
     [Range(typeof(TimeSpan), "00:00:00.010", "3650.00:00:00")]
     public TimeSpan? CacheTtl { get; set; }
 
-    /// <summary>Reads start <see cref="CacheTtl"/> anew. Without it, only saves do.</summary>
+    /// <summary>Reads start <see cref="CacheTtl"/> anew. Without it, only saves do. Needs <see cref="CacheTtl"/>.</summary>
     public bool SlidingCacheTtl { get; set; }
 
     /// <summary>Redis keeps only the newest so many checkpoints of a stream; older ones are in the archive.</summary>
@@ -120,7 +120,7 @@ public sealed class CheckpointOptions
     public int? MaxCachedPerStream { get; set; }
 
     /// <summary>
-    /// How long Redis remembers a deletion. Longer than the longest time for which a message can be under way.
+    /// How long Redis remembers a deletion. Longer than the longest time for which a message can be under way, and at least <see cref="CacheTtl"/>.
     /// </summary>
     /// <value>The default value is 7 days.</value>
     [Range(typeof(TimeSpan), "00:00:00.010", "3650.00:00:00")]

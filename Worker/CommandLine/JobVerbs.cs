@@ -67,7 +67,7 @@ internal static class JobVerbs
 
     public static Command Retention()
     {
-        var executions = new Option<string?>("--executions") { Description = "A pattern with * and ?. With --max-age or --keep-last; else the configured rules apply." };
+        var executions = new Option<string?>("--executions") { Description = "A pattern with * and ?; needs --max-age or --keep-last. Without these three the configured rules apply." };
         var maxAge = new Option<TimeSpan?>("--max-age") { Description = "Delete what is older, such as 30.00:00:00." };
         var keepLast = new Option<int?>("--keep-last") { Description = "Keep the newest so many of each stream." };
         var dryRun = new Option<bool>("--dry-run") { Description = "Only count." };

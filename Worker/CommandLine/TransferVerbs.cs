@@ -14,7 +14,7 @@ internal static class TransferVerbs
     {
         var file = new Argument<FileInfo?>("file") { Description = "Where to; the standard output without. Compressed when it ends in .gz.", Arity = ArgumentArity.ZeroOrOne };
         var (url, execution, prefix, json) = (SharedOptions.Url(), SharedOptions.Execution(), SharedOptions.Prefix(), SharedOptions.Json());
-        var command = new Command("export", "Write checkpoints as JSON Lines, oldest first. (A job of kind export does the same on the worker's machine, and resumes.)")
+        var command = new Command("export", "Write checkpoints as JSON Lines, oldest first. (A job of kind export, or GET /export, reads the archive alone, takes filters, and leaves out what is saved meanwhile.)")
         {
             file, url, execution, prefix, json,
         };

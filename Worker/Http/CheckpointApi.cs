@@ -28,7 +28,11 @@ public static class CheckpointApi
     /// <summary>Metadata with every character escaped has six bytes for one.</summary>
     private const int MaxRequestHeadersBytes = 512 * 1024;
 
-    /// <summary>Adds what the API needs: problem details for every failure, limits, and silence of the server's log of queries.</summary>
+    /// <summary>
+    /// Adds what the API needs: problem details for every failure, limits, and silence of the server's log of queries. They
+    /// hold for the whole application: while no keys are configured, every request from another machine, through a proxy or
+    /// for another host name is refused (403, 421), also for endpoints that are not the API's.
+    /// </summary>
     /// <param name="services">The services.</param>
     /// <returns>The same services.</returns>
     public static IServiceCollection AddCheckpointApi(this IServiceCollection services)

@@ -22,7 +22,10 @@ public sealed class JobOptions
     [Range(typeof(TimeSpan), "00:00:00.010", "1.00:00:00")]
     public TimeSpan Interval { get; set; } = TimeSpan.FromSeconds(2);
 
-    /// <summary>How often a job may fail without getting ahead in between.</summary>
+    /// <summary>
+    /// How often a job may fail without getting ahead in between. What does not pass by itself is tried three times at most,
+    /// or not again.
+    /// </summary>
     /// <value>The default value is 20.</value>
     [Range(1, 1000)]
     public int MaxAttempts { get; set; } = 20;
