@@ -56,6 +56,32 @@ public sealed class BackfillAgainTests
         (await worker.Http.GetStringAsync("/executions/run/latest")).ShouldBe("live-2");
     }
 
+    /// <summary>What was read in between is in the cache, which would give it as the latest for good.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Backfill_AgainAfterARead_TheLatestIsTheNewest(bool isOnServers)
+    {
+        await using var worker = new JobWorker();
+        if (isOnServers)
+        {
+            worker.UseServers();
+        }
+
+        await using var source = await StartAsync(worker);
+        await AddAsync(source, ("a", Start), ("b", Start.AddSeconds(1)));
+        await worker.RunAsync("backfill", new { source = "go" });
+        (await LatestAsync()).ShouldBe("\"b\"");
+        await AddAsync(source, ("c", Start.AddSeconds(2)), ("d", Start.AddSeconds(3)));
+
+        await worker.RunAsync("backfill", new { source = "go" });
+
+        await Deployment.UntilAsync(async () => await LatestAsync() == "\"d\"", "the latest is the newest");
+        (await OrderAsync(worker)).ShouldBe(["a", "b", "c", "d"]);
+
+        Task<string> LatestAsync() => worker.Http.GetStringAsync("/executions/run/latest");
+    }
+
     [Fact]
     public async Task Backfill_KilledAndTheSourceLostWhatWasPassed_BringsTheRest()
     {

@@ -30,6 +30,25 @@ public sealed class DeadLetterJobTests
         (await archive.ListDeadLettersAsync(null, 10, false, default)).ShouldHaveSingleItem().Letter.Id.ShouldBe("letter:2");
     }
 
+    /// <summary>A read has put the version before into the cache, which lost the letter's.</summary>
+    [Fact]
+    public async Task Retry_CacheDoesNotHaveIt_TheLatestIsTheLetters()
+    {
+        await using var worker = new JobWorker();
+        await using (var archive = worker.OpenArchive())
+        {
+            await JobWorker.FillAsync(archive, 1);
+            await archive.CommitAsync(new ArchiveBatch([], [Letter(1)]), default);
+        }
+
+        await worker.StartAsync();
+        (await worker.Http.GetByteArrayAsync("/executions/e-000000/latest")).ShouldBe(JobWorker.Make(0).State.ToArray());
+
+        await worker.RunAsync("dead-letter-retry", new { all = true });
+
+        (await worker.Http.GetByteArrayAsync("/executions/e-000000/latest")).ShouldBe(JobWorker.Make(1).State.ToArray());
+    }
+
     [Fact]
     public async Task Retry_ArchiveRefusesSomeOfABatch_OnlyTheyStay()
     {

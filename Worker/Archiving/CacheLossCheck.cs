@@ -21,7 +21,6 @@ internal sealed class CacheLossCheck(
     CacheRefill refill,
     PendingSettler settler,
     ICheckpointArchive archive,
-    IOptions<CheckpointOptions> options,
     IOptions<WorkerOptions> workerOptions,
     TimeProvider time,
     ILogger<CacheLossCheck> logger) : IDuty
@@ -242,7 +241,7 @@ internal sealed class CacheLossCheck(
             {
                 try
                 {
-                    var found = await FindLostAsync(execution.Key, [.. execution], cancellationToken);
+                    var found = await refill.FindLackingAsync(execution.Key, [.. execution], cancellationToken);
                     lock (lost)
                     {
                         lost.AddRange(found);
@@ -255,40 +254,5 @@ internal sealed class CacheLossCheck(
                 }
             });
         await refill.PutBackAsync(lost, cancellationToken);
-    }
-
-    private async Task<List<PendingMark>> FindLostAsync(string executionId, List<OutboxChange> changes, CancellationToken cancellationToken)
-    {
-        var known = await link.CallAsync(
-            static (cache, call, cancellationToken) => cache.GetMarksAsync(call.ExecutionId, call.Keys, cancellationToken),
-            (ExecutionId: executionId, Keys: changes.ConvertAll(change => (change.Namespace ?? "", change.Id ?? ""))),
-            cancellationToken);
-        var lost = new List<PendingMark>();
-        foreach (var stream in changes.Zip(known, (change, mark) => (Change: change, Mark: mark))
-            .Where(pair => pair.Change.Namespace is null || !(pair.Mark?.Sequence >= pair.Change.Sequence)) // What Redis knows of a clear is not told.
-            .GroupBy(pair => pair.Change.Namespace ?? ""))
-        {
-            lost.AddRange(stream.Where(pair => pair.Change.IsDeletion).Select(pair => CacheRefill.MarkOf(pair.Change, default)));
-            var saves = stream.Where(pair => !pair.Change.IsDeletion).ToList();
-            if (saves.Count > 0)
-            {
-                // Below the oldest, more may be gone by the stream's size, and all of it by its time: reads go to the archive
-                // there, unless a tombstone says that they need not. A stream that is there has its policy.
-                var oldest = await FindOldestAsync(executionId, stream.Key, cancellationToken);
-                lost.AddRange(saves.Where(pair => pair.Mark is not null || pair.Change.Sequence >= oldest)
-                    .Select(pair => CacheRefill.MarkOf(pair.Change, oldest is null ? options.Value.Retention : default)));
-            }
-        }
-
-        return lost;
-    }
-
-    private async Task<long?> FindOldestAsync(string executionId, string ns, CancellationToken cancellationToken)
-    {
-        var page = await link.CallAsync(
-            static (cache, query, cancellationToken) => cache.ListAsync(query, null, 1, cancellationToken),
-            new CheckpointQuery { ExecutionId = executionId, Namespace = ns, OldestFirst = true, Limit = 1, IncludeState = false },
-            cancellationToken);
-        return page.Items is [var oldest, ..] ? oldest.Sequence : null;
     }
 }

@@ -70,6 +70,49 @@ internal sealed class CacheRefill(CacheLink cache, ICheckpointArchive archive, I
         change.Sequence,
         policy);
 
+    /// <summary>
+    /// What Redis lacks of some changes: the newest part of each stream that it has, and what it knows in an older version.
+    /// A stream that it does not have at all is left to the archive.
+    /// </summary>
+    /// <param name="executionId">The execution.</param>
+    /// <param name="changes">The changes, of which the archive has the outcome.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    /// <exception cref="CheckpointUnavailableException">Redis cannot be reached.</exception>
+    public async Task<List<PendingMark>> FindLackingAsync(string executionId, List<OutboxChange> changes, CancellationToken cancellationToken)
+    {
+        var known = await cache.CallAsync(
+            static (cache, call, cancellationToken) => cache.GetMarksAsync(call.ExecutionId, call.Keys, cancellationToken),
+            (ExecutionId: executionId, Keys: changes.ConvertAll(change => (change.Namespace ?? "", change.Id ?? ""))),
+            cancellationToken);
+        var lacking = new List<PendingMark>();
+        foreach (var stream in changes.Zip(known, (change, mark) => (Change: change, Mark: mark))
+            .Where(pair => pair.Change.Namespace is null || !(pair.Mark?.Sequence >= pair.Change.Sequence)) // What Redis knows of a clear is not told.
+            .GroupBy(pair => pair.Change.Namespace ?? ""))
+        {
+            lacking.AddRange(stream.Where(pair => pair.Change.IsDeletion).Select(pair => MarkOf(pair.Change, default)));
+            var saves = stream.Where(pair => !pair.Change.IsDeletion).ToList();
+            if (saves.Count > 0)
+            {
+                // Below the oldest, more may be gone by the stream's size, and all of it by its time: reads go to the archive
+                // there, unless a tombstone says that they need not. A stream that is there has its policy.
+                var oldest = await FindOldestAsync(executionId, stream.Key, cancellationToken);
+                lacking.AddRange(saves.Where(pair => pair.Mark is not null || pair.Change.Sequence >= oldest)
+                    .Select(pair => MarkOf(pair.Change, oldest is null ? options.Value.Retention : default)));
+            }
+        }
+
+        return lacking;
+    }
+
+    private async Task<long?> FindOldestAsync(string executionId, string ns, CancellationToken cancellationToken)
+    {
+        var page = await cache.CallAsync(
+            static (cache, query, cancellationToken) => cache.ListAsync(query, null, 1, cancellationToken),
+            new CheckpointQuery { ExecutionId = executionId, Namespace = ns, OldestFirst = true, Limit = 1, IncludeState = false },
+            cancellationToken);
+        return page.Items is [var oldest, ..] ? oldest.Sequence : null;
+    }
+
     /// <summary>The newest of a stream, and those of its checkpoints that Redis does not have, with what lies between them.</summary>
     private async Task<int> RefillAsync(
         string executionId, string ns, IReadOnlyList<(string Id, long Sequence)> saves, CacheRetention policy, CancellationToken cancellationToken)

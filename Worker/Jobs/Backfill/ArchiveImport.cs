@@ -1,5 +1,7 @@
+using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using AsyncCheckpoints.Contracts;
+using AsyncCheckpoints.Worker.Archiving;
 using AsyncCheckpoints.Worker.Storage;
 using Microsoft.Extensions.Options;
 
@@ -7,10 +9,13 @@ namespace AsyncCheckpoints.Worker.Jobs.Backfill;
 
 /// <summary>
 /// Brings checkpoints whose sequence is fixed into the archive, by the way that every save takes: what is there with the
-/// same or a higher sequence stays, what a tombstone covers is discarded. So doing it again changes nothing.
+/// same or a higher sequence stays, what a tombstone covers is discarded. So doing it again changes nothing. Of a stream
+/// that Redis holds the newest part comes there, too: it would stay behind the archive for good.
 /// </summary>
-internal sealed class ArchiveImport(ICheckpointArchive archive, IOptions<CheckpointOptions> options)
+internal sealed class ArchiveImport(ICheckpointArchive archive, CacheRefill refill, IOptions<CheckpointOptions> options)
 {
+    private const int Parallelism = 32;
+
     /// <summary>The largest state.</summary>
     public int MaxStateBytes => options.Value.MaxStateBytes;
 
@@ -18,6 +23,7 @@ internal sealed class ArchiveImport(ICheckpointArchive archive, IOptions<Checkpo
     /// <param name="checkpoints">The checkpoints.</param>
     /// <param name="cancellationToken">Stops it.</param>
     /// <returns>How many were inserted or replaced, and what the archive refused.</returns>
+    /// <exception cref="CheckpointUnavailableException">Redis cannot be reached; a retry helps.</exception>
     public async Task<(int Archived, IReadOnlyList<JobFinding> Refused)> WriteAsync(IReadOnlyList<Checkpoint> checkpoints, CancellationToken cancellationToken)
     {
         var saves = new List<ArchiveSave>(checkpoints.Count);
@@ -34,7 +40,34 @@ internal sealed class ArchiveImport(ICheckpointArchive archive, IOptions<Checkpo
             }
         }
 
+        var lacking = await FindLackingAsync(saves, cancellationToken);
+        saves = saves.ConvertAll(save => save with { Uncached = lacking.ContainsKey(save.Checkpoint.Key) });
         return (await CommitAsync(saves, refused, cancellationToken), refused);
+    }
+
+    /// <summary>Looked up before the commit, which then holds what is to come to Redis.</summary>
+    private async Task<ConcurrentDictionary<CheckpointKey, bool>> FindLackingAsync(List<ArchiveSave> saves, CancellationToken cancellationToken)
+    {
+        var lacking = new ConcurrentDictionary<CheckpointKey, bool>();
+        await Parallel.ForEachAsync(
+            saves.Select(save => save.Checkpoint).GroupBy(checkpoint => checkpoint.ExecutionId),
+            new ParallelOptions { MaxDegreeOfParallelism = Parallelism, CancellationToken = cancellationToken },
+            async (execution, cancellationToken) =>
+            {
+                var changes = execution.Select(CommitPlan.ChangeOf).ToList();
+                try
+                {
+                    foreach (var mark in await refill.FindLackingAsync(execution.Key, changes, cancellationToken))
+                    {
+                        lacking[mark.Key] = true;
+                    }
+                }
+                catch (CheckpointFormatException)
+                {
+                    // Something else wrote there in Redis; the archive takes them all the same.
+                }
+            });
+        return lacking;
     }
 
     /// <summary>Archives deletions: what they cover goes, and does not come.</summary>

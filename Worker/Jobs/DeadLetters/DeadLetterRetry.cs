@@ -1,6 +1,5 @@
 using AsyncCheckpoints.Caching;
 using AsyncCheckpoints.Contracts;
-using AsyncCheckpoints.Saving;
 using AsyncCheckpoints.Worker.Archiving;
 using AsyncCheckpoints.Worker.Storage;
 using Google.Protobuf;
@@ -12,7 +11,7 @@ namespace AsyncCheckpoints.Worker.Jobs.DeadLetters;
 /// Tries dead letters again: straight into the archive, and only then are the letters removed. Killed in between, they are
 /// archived a second time, which their sequences and their commands' ids make harmless.
 /// </summary>
-internal sealed class DeadLetterRetry(ICheckpointArchive archive, IJobStore store, CommandReader reader, CacheLink cache)
+internal sealed class DeadLetterRetry(ICheckpointArchive archive, IJobStore store, CommandReader reader, PendingSettler settler)
 {
     /// <summary>Tries some, in one transaction unless the archive refuses one of them.</summary>
     /// <param name="letters">The letters.</param>
@@ -117,9 +116,10 @@ internal sealed class DeadLetterRetry(ICheckpointArchive archive, IJobStore stor
 
         try
         {
-            await cache.CallAsync(static (cache, marks, cancellationToken) => cache.SettleAsync(marks, cancellationToken), marks, cancellationToken);
+            // What Redis has lost since it became a letter is put back: its mark went then.
+            await settler.SettleAsync(marks, cancellationToken);
         }
-        catch (CheckpointUnavailableException)
+        catch (Exception e) when (e is CheckpointUnavailableException || TransientErrors.IsTransient(e))
         {
             // The rescuer meets what is left.
         }
