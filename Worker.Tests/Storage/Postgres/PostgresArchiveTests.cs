@@ -7,7 +7,7 @@ using Xunit;
 
 namespace AsyncCheckpoints.Tests.Storage.Postgres;
 
-public sealed class PostgresArchiveTests : ArchiveConformanceTests
+public sealed partial class PostgresArchiveTests : ArchiveConformanceTests
 {
     private string _connectionString = "";
 

@@ -84,8 +84,7 @@ internal sealed partial class PostgresSql(string tables)
 
     /// <summary>
     /// $1 new command ids; $2 to $14 the saves, sorted by key; $15 to $19 the keys that Redis does not have;
-    /// $20 and $21 the deletions for the outbox, events and cache. OFFSET 0 keeps the tombstones a look-up by key for each
-    /// row: a cached plan that joins them was made for few and would compare each row with all.
+    /// $20 and $21 the deletions for the outbox, events and cache.
     /// </summary>
     public string Save { get; } = $"""
         /* checkpoint.save */
@@ -105,17 +104,7 @@ internal sealed partial class PostgresSql(string tables)
                 command_id, execution_id, namespace, checkpoint_id, sequence, version, created_at, parent_id, node_name,
                 content_type, state_sha256, metadata, state, position)
             WHERE (i.command_id IS NULL OR i.command_id IN (SELECT f.command_id FROM fresh AS f))
-                AND NOT EXISTS (
-                    SELECT FROM {tables}tombstones AS t
-                    WHERE t.execution_id = i.execution_id AND t.scope = 0 AND t.sequence >= i.sequence OFFSET 0)
-                AND NOT EXISTS (
-                    SELECT FROM {tables}tombstones AS t
-                    WHERE t.execution_id = i.execution_id AND t.scope = 1 AND t.namespace = i.namespace
-                        AND t.sequence >= i.sequence OFFSET 0)
-                AND NOT EXISTS (
-                    SELECT FROM {tables}tombstones AS t
-                    WHERE t.execution_id = i.execution_id AND t.scope = 2 AND t.namespace = i.namespace
-                        AND t.checkpoint_id = i.checkpoint_id AND t.sequence >= i.sequence OFFSET 0)
+                {NotDeleted(tables)}
             ORDER BY i.position
             ON CONFLICT (execution_id, namespace, checkpoint_id) DO UPDATE SET
                 sequence = excluded.sequence, version = excluded.version, created_at = excluded.created_at,
@@ -129,11 +118,7 @@ internal sealed partial class PostgresSql(string tables)
             FROM unnest($15::text[], $16::text[], $17::text[], $18::text[], $19::bigint[]) AS i (
                 command_id, execution_id, namespace, checkpoint_id, sequence)
             WHERE (i.command_id IS NULL OR i.command_id IN (SELECT f.command_id FROM fresh AS f))
-                AND NOT EXISTS (
-                    SELECT FROM {tables}tombstones AS t
-                    WHERE t.execution_id = i.execution_id AND t.sequence >= i.sequence AND (t.scope = 0
-                        OR t.scope = 1 AND t.namespace = i.namespace
-                        OR t.scope = 2 AND t.namespace = i.namespace AND t.checkpoint_id = i.checkpoint_id))
+                {NotDeleted(tables)}
         ), events AS (
             INSERT INTO {tables}outbox (kind, changes)
             SELECT 1, json_agg(e.change)
@@ -358,6 +343,22 @@ internal sealed partial class PostgresSql(string tables)
     /// position behind which to start, $11 metadata, $12 its arrays with their paths, $13 limit, $14 bytes.
     /// </summary>
     public string FindPage(bool allNamespaces, bool oldestFirst, bool includeState) => _find[(allNamespaces, oldestFirst, includeState)];
+
+    // OFFSET 0 keeps the tombstones a look-up by key for each row: a cached plan that joins them was made for few and would
+    // compare each row with all.
+    private static string NotDeleted(string tables) => $"""
+        AND NOT EXISTS (
+            SELECT FROM {tables}tombstones AS t
+            WHERE t.execution_id = i.execution_id AND t.scope = 0 AND t.sequence >= i.sequence OFFSET 0)
+        AND NOT EXISTS (
+            SELECT FROM {tables}tombstones AS t
+            WHERE t.execution_id = i.execution_id AND t.scope = 1 AND t.namespace = i.namespace
+                AND t.sequence >= i.sequence OFFSET 0)
+        AND NOT EXISTS (
+            SELECT FROM {tables}tombstones AS t
+            WHERE t.execution_id = i.execution_id AND t.scope = 2 AND t.namespace = i.namespace
+                AND t.checkpoint_id = i.checkpoint_id AND t.sequence >= i.sequence OFFSET 0)
+        """;
 
     // $2 is the rows' limit; an array of ctids makes it one scan by address.
     private static string Purge(string table, string tables, string column) => $"""
