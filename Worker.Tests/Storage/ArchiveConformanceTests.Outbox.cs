@@ -1,4 +1,9 @@
+using System.Data.Common;
+using AsyncCheckpoints.Worker;
+using AsyncCheckpoints.Worker.Jobs;
+using AsyncCheckpoints.Worker.Retention;
 using AsyncCheckpoints.Worker.Storage;
+using Microsoft.Extensions.Options;
 using Shouldly;
 using Xunit;
 
@@ -253,5 +258,22 @@ public abstract partial class ArchiveConformanceTests
         (await sut.GetOutboxStatsAsync(default)).Pending.ShouldBe(5);
         (await CommitAsync(sut, Make("f", "1", 5))).Archived.ShouldBe(1);
         (await FindAsync(sut, All("e"))).Items.Count.ShouldBe(25);
+    }
+
+    [Fact]
+    public async Task PurgeAsync_OneTableFails_OthersArePurged()
+    {
+        var sut = await CreateSut();
+        await DeleteAsync(sut, new Tombstone("e", "", "1", 5, false));
+        await ExecuteAsync(
+            $"INSERT INTO {{tables}}jobs (job_id, kind, arguments, state, scheduled_at, created_at, updated_at, finished_at) VALUES ('j', 'k', '{{}}', 'completed', {Past}, {Past}, {Past}, {Past})");
+        await ExecuteAsync("ALTER TABLE {tables}inbox RENAME TO away");
+        var purge = new ArchivePurge(
+            sut, (IJobStore)sut, Options.Create(new WorkerOptions { TombstoneRetention = TimeSpan.FromDays(-1) }), Options.Create(new JobOptions()));
+
+        await Should.ThrowAsync<DbException>(() => purge.RunOnceAsync(default));
+
+        (await sut.ListTombstonesAsync("", null, 10, default)).ShouldBeEmpty();
+        (await ((IJobStore)sut).ListJobsAsync(null, null, null, 10, default)).ShouldBeEmpty();
     }
 }

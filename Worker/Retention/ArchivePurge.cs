@@ -17,9 +17,13 @@ internal sealed class ArchivePurge(
 
     public async Task<int> RunOnceAsync(CancellationToken cancellationToken)
     {
-        var (inbox, outbox, tombstones) = await archive.PurgeAsync(
+        // Beside each other: one that fails skips none.
+        var rows = archive.PurgeAsync(
             new PurgeLimits(options.Value.InboxRetention, options.Value.OutboxRetention, options.Value.TombstoneRetention, BatchSize),
             cancellationToken);
-        return inbox + outbox + tombstones + await jobs.PurgeJobsAsync(jobOptions.Value.Keep, BatchSize, cancellationToken);
+        var ended = jobs.PurgeJobsAsync(jobOptions.Value.Keep, BatchSize, cancellationToken);
+        await Task.WhenAll(rows, ended);
+        var (inbox, outbox, tombstones) = await rows;
+        return inbox + outbox + tombstones + await ended;
     }
 }

@@ -1,4 +1,5 @@
 using AsyncCheckpoints.Worker.Storage;
+using AsyncCheckpoints.Worker.Storage.Postgres;
 using Shouldly;
 using Xunit;
 
@@ -28,6 +29,32 @@ public sealed partial class PostgresArchiveTests
         }
 
         (await LookedAtAsync()).ShouldBeLessThan(1000);
+    }
+
+    /// <summary>Young rows lie where old ones were; the server has no statistics yet, and plans for any age or for this one.</summary>
+    [Theory]
+    [InlineData("auto")]
+    [InlineData("force_generic_plan")]
+    public async Task PurgeAsync_PagesUsedAgain_LooksAtOldRowsOnly(string planCacheMode)
+    {
+        var sut = await CreateSut();
+        var limits = new PurgeLimits(TimeSpan.FromDays(7), TimeSpan.FromDays(7), TimeSpan.FromDays(7), 1000);
+        await ExecuteAsync("ALTER TABLE {tables}inbox SET (autovacuum_enabled = off)");
+        await ExecuteAsync("INSERT INTO {tables}inbox SELECT 'old' || n, now() - interval '8 days' FROM generate_series(1, 30000) AS n");
+        await ExecuteAsync("INSERT INTO {tables}inbox SELECT 'last' || n FROM generate_series(1, 100) AS n");
+        await ExecuteAsync("VACUUM {tables}inbox");
+        (await sut.PurgeAsync(limits, default)).Inbox.ShouldBe(30_000);
+        await ExecuteAsync("VACUUM {tables}inbox");
+        await ExecuteAsync("INSERT INTO {tables}inbox SELECT 'new' || n FROM generate_series(1, 30000) AS n");
+        await ExecuteAsync("INSERT INTO {tables}inbox SELECT 'due' || n, now() - interval '8 days' FROM generate_series(1, 10) AS n");
+        await CountRowsAsync("inbox", "DELETE ON {tables}inbox");
+
+        // Another session, whose count begins at none.
+        await using var counted = new PostgresArchive(new() { ConnectionString = $"{_connectionString};Options=-c plan_cache_mode={planCacheMode}" });
+        (await counted.PurgeAsync(limits, default)).Inbox.ShouldBe(10);
+
+        (await LookedAtAsync()).ShouldBeLessThan(1000);
+        $"{await ExecuteAsync($"EXPLAIN (FORMAT JSON) {new PostgresSql("checkpoints.").NewestArrival}")}".ShouldNotContain("Seq Scan");
     }
 
     /// <summary>Counts a table's rows, dead ones too, that are looked at in transactions up to the end of such a statement.</summary>

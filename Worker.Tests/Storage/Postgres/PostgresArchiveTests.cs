@@ -136,23 +136,26 @@ public sealed partial class PostgresArchiveTests : ArchiveConformanceTests
     }
 
     /// <summary>Where building it takes long, an operator builds the index beforehand, without holding up saves (OPERATIONS.md).</summary>
-    [Fact]
-    public async Task MigrateAsync_IndexBuiltBeforehand_IsTaken()
+    [Theory]
+    [InlineData(3, "outbox_claimable", "outbox (kind, outbox_id) WHERE delivered_at IS NULL", "outbox_pending")]
+    [InlineData(5, "inbox_received", "inbox (received_at)", "inbox_by_time")]
+    public async Task MigrateAsync_IndexBuiltBeforehand_IsTaken(int version, string index, string definition, string replaced)
     {
         await PrepareSchemaAsync("");
-        foreach (var migration in Migrations.Load(Dialect, "{tables}", "").Where(migration => migration.Version < 3))
+        foreach (var migration in Migrations.Load(Dialect, "{tables}", "").Where(migration => migration.Version < version))
         {
             await ExecuteAsync(migration.Sql);
             await ExecuteAsync($"INSERT INTO {{tables}}schema_version (version, name) VALUES ({migration.Version}, '{migration.Name}')");
         }
 
-        await ExecuteAsync("CREATE INDEX CONCURRENTLY outbox_claimable ON checkpoints.outbox (kind, outbox_id) WHERE delivered_at IS NULL");
-        var built = await ExecuteAsync("SELECT 'checkpoints.outbox_claimable'::regclass::oid::bigint");
+        (await ExecuteAsync($"SELECT to_regclass('checkpoints.{replaced}') IS NULL")).ShouldBe(false);
+        await ExecuteAsync($"CREATE INDEX CONCURRENTLY {index} ON checkpoints.{definition}");
+        var built = await ExecuteAsync($"SELECT 'checkpoints.{index}'::regclass::oid::bigint");
 
         await CommitAsync(await CreateSut(), Make("e", "a", 1));
 
-        (await ExecuteAsync("SELECT 'checkpoints.outbox_claimable'::regclass::oid::bigint")).ShouldBe(built);
-        (await ExecuteAsync("SELECT to_regclass('checkpoints.outbox_pending') IS NULL")).ShouldBe(true);
+        (await ExecuteAsync($"SELECT 'checkpoints.{index}'::regclass::oid::bigint")).ShouldBe(built);
+        (await ExecuteAsync($"SELECT to_regclass('checkpoints.{replaced}') IS NULL")).ShouldBe(true);
     }
 
     private protected override string Dialect => "Postgres";

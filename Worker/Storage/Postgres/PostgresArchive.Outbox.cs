@@ -99,10 +99,15 @@ internal sealed partial class PostgresArchive
         Parameter(includeBodies, NpgsqlDbType.Boolean));
 
     /// <inheritdoc />
-    public async Task<PurgeResult> PurgeAsync(PurgeLimits limits, CancellationToken cancellationToken) => new(
-        await PurgeAsync(_sql.InboxPurge, Age(limits.Inbox), limits.BatchSize, cancellationToken),
-        await PurgeAsync(_sql.OutboxPurge, Age(limits.Outbox), limits.BatchSize, cancellationToken),
-        await PurgeAsync(_sql.TombstonePurge, Age(limits.Tombstones), limits.BatchSize, cancellationToken));
+    public async Task<PurgeResult> PurgeAsync(PurgeLimits limits, CancellationToken cancellationToken)
+    {
+        // Beside each other: one that fails skips none.
+        var removed = await Task.WhenAll(
+            PurgeAsync(_sql.InboxPurge, Age(limits.Inbox), limits.BatchSize, cancellationToken),
+            PurgeAsync(_sql.OutboxPurge, Age(limits.Outbox), limits.BatchSize, cancellationToken),
+            PurgeAsync(_sql.TombstonePurge, Age(limits.Tombstones), limits.BatchSize, cancellationToken));
+        return new PurgeResult(removed[0], removed[1], removed[2]);
+    }
 
     // By the database's clock, as the rows are: a worker whose clock is ahead must not take tombstones away.
     private static NpgsqlParameter<TimeSpan> Age(TimeSpan age) => Parameter(age, NpgsqlDbType.Interval);

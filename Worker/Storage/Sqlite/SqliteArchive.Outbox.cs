@@ -93,10 +93,15 @@ internal sealed partial class SqliteArchive
         FindAsync(_sql.DeadLetterList, Rows.ReadDeadLetter, cancellationToken, beforeId ?? long.MaxValue, (long)limit, includeBodies ? 1L : 0L);
 
     /// <inheritdoc />
-    public async Task<PurgeResult> PurgeAsync(PurgeLimits limits, CancellationToken cancellationToken) => new(
-        await PurgeAsync(_sql.Purge[0], _time.GetUtcNow() - limits.Inbox, limits.BatchSize, cancellationToken),
-        await PurgeAsync(_sql.Purge[1], _time.GetUtcNow() - limits.Outbox, limits.BatchSize, cancellationToken),
-        await PurgeAsync(_sql.Purge[2], _time.GetUtcNow() - limits.Tombstones, limits.BatchSize, cancellationToken));
+    public async Task<PurgeResult> PurgeAsync(PurgeLimits limits, CancellationToken cancellationToken)
+    {
+        // Beside each other: one that fails skips none.
+        var removed = await Task.WhenAll(
+            PurgeAsync(_sql.Purge[0], _time.GetUtcNow() - limits.Inbox, limits.BatchSize, cancellationToken),
+            PurgeAsync(_sql.Purge[1], _time.GetUtcNow() - limits.Outbox, limits.BatchSize, cancellationToken),
+            PurgeAsync(_sql.Purge[2], _time.GetUtcNow() - limits.Tombstones, limits.BatchSize, cancellationToken));
+        return new PurgeResult(removed[0], removed[1], removed[2]);
+    }
 
     // A transaction per batch: commits get their turn in between.
     private async Task<int> PurgeAsync(string sql, DateTimeOffset before, int batchSize, CancellationToken cancellationToken)
