@@ -97,7 +97,7 @@ public sealed class ConsumptionWatchTests
         var watch = worker.Services.GetRequiredService<ConsumptionWatch>();
         var archive = Deployment.ArchiveOf(worker);
         await deployment.CreateClientAsync();
-        await Deployment.UntilAsync(() => Task.FromResult(worker.Services.GetRequiredService<ConsumptionGate>().Endpoint is not null), "the worker consumes");
+        await Deployment.UntilAsync(() => Task.FromResult(watch.Waiting is not null), "the worker has looked; the next time in an hour");
         watch.Saw(5, isOpen: true);
         var watched = Stopwatch.StartNew();
 
