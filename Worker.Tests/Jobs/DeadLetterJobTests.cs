@@ -1,4 +1,7 @@
 using AsyncCheckpoints.Contracts;
+using AsyncCheckpoints.Redis;
+using AsyncCheckpoints.Tests.Pipeline;
+using AsyncCheckpoints.Tests.Servers;
 using AsyncCheckpoints.Worker.Archiving;
 using AsyncCheckpoints.Worker.Storage;
 using Google.Protobuf;
@@ -47,6 +50,33 @@ public sealed class DeadLetterJobTests
         await worker.RunAsync("dead-letter-retry", new { all = true });
 
         (await worker.Http.GetByteArrayAsync("/executions/e-000000/latest")).ShouldBe(JobWorker.Make(1).State.ToArray());
+    }
+
+    /// <summary>Redis has the version before, lost the letter's, and cannot be told of it when the letter is tried again.</summary>
+    [Fact]
+    public async Task Retry_RedisIsAway_TheLatestIsTheLettersOnceItIsBack()
+    {
+        await using var proxy = TcpProxy.Start(SharedServers.Redis);
+        await using var worker = new JobWorker();
+        var prefix = worker.UseServers(redis: proxy.ConnectionString);
+        await using (var archive = worker.OpenArchive())
+        {
+            await JobWorker.FillAsync(archive, 1);
+            await archive.CommitAsync(new ArchiveBatch([], [Letter(1)]), default);
+        }
+
+        await worker.StartAsync();
+        await using var redis = new RedisCheckpointCache(SharedServers.Redis, prefix, JobWorker.ShardCount, TimeSpan.FromSeconds(30));
+        await worker.Http.GetByteArrayAsync("/executions/e-000000/latest");
+        (await LatestAsync()).ShouldBe(JobWorker.Make(0).Sequence);
+        await proxy.CutAsync();
+
+        await worker.RunAsync("dead-letter-retry", new { all = true });
+        proxy.Restore();
+
+        await Deployment.UntilAsync(async () => await LatestAsync() == JobWorker.Make(1).Sequence, "the letter's is the latest");
+
+        async Task<long> LatestAsync() => (await redis.LoadLatestAsync("e-000000", "", default)).Checkpoint.Sequence;
     }
 
     [Fact]

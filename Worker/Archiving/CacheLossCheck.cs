@@ -27,7 +27,6 @@ internal sealed class CacheLossCheck(
 {
     private const int PageSize = 32;
     private const int TombstonePageSize = 10_000;
-    private const int Parallelism = 32;
 
     // For a database that fails over to a clock that is behind, and for what is put back a moment after its commit.
     private static readonly TimeSpan Margin = TimeSpan.FromSeconds(10);
@@ -233,26 +232,7 @@ internal sealed class CacheLossCheck(
     /// <summary>Puts back what Redis lacks. It has no tombstones of a namespace.</summary>
     private async Task PutBackAsync(IEnumerable<OutboxChange> changes, CancellationToken cancellationToken)
     {
-        var lost = new List<PendingMark>();
-        await Parallel.ForEachAsync(
-            changes.Where(change => !change.IsDeletion || (change.Namespace is null) == (change.Id is null)).GroupBy(change => change.ExecutionId),
-            new ParallelOptions { MaxDegreeOfParallelism = Parallelism, CancellationToken = cancellationToken },
-            async (execution, cancellationToken) =>
-            {
-                try
-                {
-                    var found = await refill.FindLackingAsync(execution.Key, [.. execution], cancellationToken);
-                    lock (lost)
-                    {
-                        lost.AddRange(found);
-                    }
-                }
-                catch (CheckpointFormatException e)
-                {
-                    // Something else wrote there; the others have nothing to do with it.
-                    Log.NotPutBack(logger, new CheckpointKey(execution.Key, "", ""), e);
-                }
-            });
-        await refill.PutBackAsync(lost, cancellationToken);
+        var known = changes.Where(change => !change.IsDeletion || (change.Namespace is null) == (change.Id is null));
+        await refill.PutBackAsync(await refill.FindLackingAsync(known, cancellationToken), cancellationToken);
     }
 }

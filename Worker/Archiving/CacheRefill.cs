@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using AsyncCheckpoints.Caching;
 using AsyncCheckpoints.Contracts;
 using AsyncCheckpoints.Saving;
@@ -16,6 +17,7 @@ internal sealed class CacheRefill(CacheLink cache, ICheckpointArchive archive, I
     private const int PageSize = 100;
     private const long PageBytes = 8 * 1024 * 1024;
     private const int ParallelStreams = 8;
+    private const int ParallelLooks = 32;
 
     /// <summary>What Redis has lost: deletions, then for each stream its newest and what is missing.</summary>
     /// <param name="lost">What it has lost. The archive has it, or something newer.</param>
@@ -74,11 +76,31 @@ internal sealed class CacheRefill(CacheLink cache, ICheckpointArchive archive, I
     /// What Redis lacks of some changes: the newest part of each stream that it has, and what it knows in an older version.
     /// A stream that it does not have at all is left to the archive.
     /// </summary>
-    /// <param name="executionId">The execution.</param>
-    /// <param name="changes">The changes, of which the archive has the outcome.</param>
+    /// <param name="changes">The changes, of which the archive has, or is to have, the outcome.</param>
     /// <param name="cancellationToken">Stops it.</param>
     /// <exception cref="CheckpointUnavailableException">Redis cannot be reached.</exception>
-    public async Task<List<PendingMark>> FindLackingAsync(string executionId, List<OutboxChange> changes, CancellationToken cancellationToken)
+    public async Task<IReadOnlyCollection<PendingMark>> FindLackingAsync(IEnumerable<OutboxChange> changes, CancellationToken cancellationToken)
+    {
+        var lacking = new ConcurrentBag<PendingMark>();
+        await Parallel.ForEachAsync(
+            changes.GroupBy(change => change.ExecutionId),
+            new ParallelOptions { MaxDegreeOfParallelism = ParallelLooks, CancellationToken = cancellationToken },
+            async (execution, cancellationToken) =>
+            {
+                try
+                {
+                    (await FindLackingAsync(execution.Key, [.. execution], cancellationToken)).ForEach(lacking.Add);
+                }
+                catch (CheckpointFormatException e)
+                {
+                    // Something else wrote there; the others have nothing to do with it.
+                    Log.NotPutBack(logger, new CheckpointKey(execution.Key, "", ""), e);
+                }
+            });
+        return lacking;
+    }
+
+    private async Task<List<PendingMark>> FindLackingAsync(string executionId, List<OutboxChange> changes, CancellationToken cancellationToken)
     {
         var known = await cache.CallAsync(
             static (cache, call, cancellationToken) => cache.GetMarksAsync(call.ExecutionId, call.Keys, cancellationToken),

@@ -11,27 +11,15 @@ namespace AsyncCheckpoints.Worker.Consumers;
 /// one dead letter.
 /// </summary>
 internal sealed class CheckpointCommandsConsumer(
-    ArchiveWriter writer,
+    CommandIntake intake,
     CommandReader reader,
-    ConsumptionGate gate,
-    ConsumptionWatch watch,
     Answers answers,
     ILogger<CheckpointCommandsConsumer> logger) : IConsumer<CheckpointCommands>
 {
     public async Task Consume(ConsumeContext<CheckpointCommands> context)
     {
         var commands = Read(context);
-        watch.Began();
-        try
-        {
-            using var withdrawn = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, gate.Closing);
-            await writer.WriteAsync(commands, withdrawn.Token);
-        }
-        finally
-        {
-            watch.Ended();
-        }
-
+        await intake.WriteAsync(commands, context.CancellationToken);
         if (context.ResponseAddress is not null)
         {
             var answer = new CommandsArchived { SchemaVersion = WireFormat.SchemaVersion };

@@ -30,8 +30,7 @@ internal sealed class CheckpointCommandsConsumerDefinition : ConsumerDefinition<
         // Nobody listens to them, and they hold the message once more, as JSON.
         endpoint.PublishFaults = false;
         endpoint.ConfigureReceive(pipe => pipe.UseFilter(LostChannelGuard.Instance));
-        var unreadable = new UnreadableMessageFilter(
-            context.GetRequiredService<Archiving.ArchiveWriter>(), context.GetRequiredService<ConsumptionGate>(), context.GetRequiredService<ConsumptionWatch>());
+        var unreadable = new UnreadableMessageFilter(context.GetRequiredService<CommandIntake>());
         endpoint.ConfigureError(pipe => pipe.UseFilter(unreadable));
         endpoint.ConfigureDeadLetter(pipe => pipe.UseFilter(unreadable));
         if (endpoint is IRabbitMqReceiveEndpointConfigurator rabbit)

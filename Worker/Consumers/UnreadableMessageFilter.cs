@@ -9,7 +9,7 @@ namespace AsyncCheckpoints.Worker.Consumers;
 /// The end of messages that no consumer could read: into the dead letters, with the reason and the body as it came.
 /// While the archive is away this waits like everything else.
 /// </summary>
-internal sealed class UnreadableMessageFilter(ArchiveWriter writer, ConsumptionGate gate, ConsumptionWatch watch) : IFilter<ExceptionReceiveContext>, IFilter<ReceiveContext>
+internal sealed class UnreadableMessageFilter(CommandIntake intake) : IFilter<ExceptionReceiveContext>, IFilter<ReceiveContext>
 {
     public async Task Send(ExceptionReceiveContext context, IPipe<ExceptionReceiveContext> next)
     {
@@ -44,15 +44,6 @@ internal sealed class UnreadableMessageFilter(ArchiveWriter writer, ConsumptionG
     {
         var body = context.Body.GetBytes();
         var letter = new DeadLetter(IdOf(context.GetMessageId(), body), reason, context.ContentType?.MediaType ?? "application/octet-stream", body, null);
-        watch.Began();
-        try
-        {
-            using var withdrawn = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, gate.Closing);
-            await writer.WriteAsync(new IncomingCommands(new ArchiveCommand(null, [], []), [letter], [], [], 1, body.Length), withdrawn.Token);
-        }
-        finally
-        {
-            watch.Ended();
-        }
+        await intake.WriteAsync(new IncomingCommands(new ArchiveCommand(null, [], []), [letter], [], [], 1, body.Length), context.CancellationToken);
     }
 }

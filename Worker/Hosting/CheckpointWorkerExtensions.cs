@@ -141,6 +141,7 @@ public static class CheckpointWorkerExtensions
         services.AddSingleton<CacheRefill>();
         services.AddSingleton<Answers>();
         services.AddSingleton<ConsumptionWatch>();
+        services.AddSingleton<CommandIntake>();
         services.AddSingleton<EventPublisher>();
         services.AddSingleton<CacheRepair>();
 

@@ -58,7 +58,8 @@ internal static class ExportEndpoint
         await using var source = new ArchiveSource(archive, isOwned: false);
         var buffer = new ArrayBufferWriter<byte>();
         var isEmpty = true;
-        var (unreadable, first) = (0, "");
+        var unreadable = 0;
+        JobFinding? first = null;
         await foreach (var batch in new SourceScan(source, arguments, includeState: true).ReadAsync(null, BatchSize, cancellationToken))
         {
             foreach (var checkpoint in batch.Items)
@@ -72,12 +73,13 @@ internal static class ExportEndpoint
             }
 
             await FlushAsync();
-            (unreadable, first) = (unreadable + batch.Problems.Count, first.Length > 0 || batch.Problems.Count == 0 ? first : batch.Problems[0].Subject);
+            unreadable += batch.Problems.Count;
+            first ??= batch.Problems is [var problem, ..] ? problem : null;
         }
 
-        if (unreadable > 0)
+        if (first is not null)
         {
-            throw new CheckpointFormatException($"{unreadable} checkpoints cannot be read, '{first}' is the first. A job of kind export leaves them out and lists them.");
+            throw new CheckpointFormatException($"{unreadable} checkpoints cannot be read, '{first.Subject}' is the first. A job of kind export leaves them out and lists them.");
         }
 
         await target.DisposeAsync();

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using AsyncCheckpoints.Contracts;
 using AsyncCheckpoints.Worker.Archiving;
@@ -14,8 +13,6 @@ namespace AsyncCheckpoints.Worker.Jobs.Backfill;
 /// </summary>
 internal sealed class ArchiveImport(ICheckpointArchive archive, CacheRefill refill, IOptions<CheckpointOptions> options)
 {
-    private const int Parallelism = 32;
-
     /// <summary>The largest state.</summary>
     public int MaxStateBytes => options.Value.MaxStateBytes;
 
@@ -40,34 +37,11 @@ internal sealed class ArchiveImport(ICheckpointArchive archive, CacheRefill refi
             }
         }
 
-        var lacking = await FindLackingAsync(saves, cancellationToken);
-        saves = saves.ConvertAll(save => save with { Uncached = lacking.ContainsKey(save.Checkpoint.Key) });
+        // Looked up before the commit, which then holds what is to come to Redis.
+        var changes = saves.Select(save => CommitPlan.ChangeOf(save.Checkpoint));
+        var lacking = (await refill.FindLackingAsync(changes, cancellationToken)).Select(mark => mark.Key).ToHashSet();
+        saves = saves.ConvertAll(save => save with { Uncached = lacking.Contains(save.Checkpoint.Key) });
         return (await CommitAsync(saves, refused, cancellationToken), refused);
-    }
-
-    /// <summary>Looked up before the commit, which then holds what is to come to Redis.</summary>
-    private async Task<ConcurrentDictionary<CheckpointKey, bool>> FindLackingAsync(List<ArchiveSave> saves, CancellationToken cancellationToken)
-    {
-        var lacking = new ConcurrentDictionary<CheckpointKey, bool>();
-        await Parallel.ForEachAsync(
-            saves.Select(save => save.Checkpoint).GroupBy(checkpoint => checkpoint.ExecutionId),
-            new ParallelOptions { MaxDegreeOfParallelism = Parallelism, CancellationToken = cancellationToken },
-            async (execution, cancellationToken) =>
-            {
-                var changes = execution.Select(CommitPlan.ChangeOf).ToList();
-                try
-                {
-                    foreach (var mark in await refill.FindLackingAsync(execution.Key, changes, cancellationToken))
-                    {
-                        lacking[mark.Key] = true;
-                    }
-                }
-                catch (CheckpointFormatException)
-                {
-                    // Something else wrote there in Redis; the archive takes them all the same.
-                }
-            });
-        return lacking;
     }
 
     /// <summary>Archives deletions: what they cover goes, and does not come.</summary>

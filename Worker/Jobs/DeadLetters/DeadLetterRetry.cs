@@ -8,8 +8,8 @@ using WireFormat = AsyncCheckpoints.Contracts.WireFormat;
 namespace AsyncCheckpoints.Worker.Jobs.DeadLetters;
 
 /// <summary>
-/// Tries dead letters again: straight into the archive, and only then are the letters removed. Killed in between, they are
-/// archived a second time, which their sequences and their commands' ids make harmless.
+/// Tries dead letters again: straight into the archive and back into Redis, and only then are the letters removed. Killed in
+/// between, they are archived a second time, which their sequences and their commands' ids make harmless.
 /// </summary>
 internal sealed class DeadLetterRetry(ICheckpointArchive archive, IJobStore store, CommandReader reader, PendingSettler settler)
 {
@@ -103,25 +103,28 @@ internal sealed class DeadLetterRetry(ICheckpointArchive archive, IJobStore stor
             return;
         }
 
+        await SettleAsync(letters.ConvertAll(letter => letter.Commands), cancellationToken);
         await store.RemoveDeadLettersAsync([.. letters.Select(letter => letter.RowId)], cancellationToken);
-        await SettleAsync([.. letters.SelectMany(letter => letter.Commands.Marks)], cancellationToken);
     }
 
-    private async Task SettleAsync(List<PendingMark> marks, CancellationToken cancellationToken)
+    /// <summary>
+    /// Before the letters go: what Redis has lost since it became a letter is put back, and has no mark there by which the
+    /// rescuer would find it.
+    /// </summary>
+    private async Task SettleAsync(List<IncomingCommands> committed, CancellationToken cancellationToken)
     {
-        if (marks.Count == 0)
-        {
-            return;
-        }
-
+        List<PendingMark> marks = [.. committed.SelectMany(commands => commands.Marks)];
         try
         {
-            // What Redis has lost since it became a letter is put back: its mark went then.
-            await settler.SettleAsync(marks, cancellationToken);
+            if (marks.Count > 0)
+            {
+                await settler.SettleAsync(marks, cancellationToken);
+            }
         }
         catch (Exception e) when (e is CheckpointUnavailableException || TransientErrors.IsTransient(e))
         {
-            // The rescuer meets what is left.
+            // Held until Redis is back.
+            await settler.EnqueueAsync(committed, cancellationToken);
         }
     }
 }
