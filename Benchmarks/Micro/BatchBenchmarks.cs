@@ -50,7 +50,7 @@ public class BatchBenchmarks
     [Benchmark(OperationsPerInvoke = Count)]
     public int Read()
     {
-        var commands = new CommandReader(CheckpointLimits.DefaultMaxStateBytes).Read(CheckpointCommands.Parser.ParseFrom(_message));
+        var commands = new CommandReader(CheckpointLimits.DefaultMaxStateBytes).Read(FieldsInPlace.ReadCommands(_message));
         return new CommitPlan([commands.Command]).Saves.Count;
     }
 }

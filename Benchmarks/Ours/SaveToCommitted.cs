@@ -92,7 +92,9 @@ internal sealed class SaveToCommitted(string name, bool isSqlite, int stateBytes
         await installation.VerifyAsync(events + warmUp + n + 2);
         var settled = Stopwatch.GetElapsedTime(started);
         var timesAfter = ProcessorTimes.Read(_lab, installation.Worker!.Id);
-        var loads = await Load.MeasureAsync(_lab.Count(2000, 200), 1, i => installation.Client.LoadLatestAsync(Execution(i)));
+
+        // For a second: what goes on beside it when everything has just settled is over sooner.
+        var loads = await Load.MeasureAsync(_lab.Count(Math.Max(2000, 20 * 1024 * 1024 / stateBytes), 200), 1, i => installation.Client.LoadLatestAsync(Execution(i)));
         var sample = Sample.OfRate(n, elapsed);
         timesAfter.AddTo(sample, times, n);
         return sample

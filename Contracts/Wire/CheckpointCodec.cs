@@ -76,21 +76,21 @@ internal static class CheckpointCodec
     }
 
     /// <summary>Decodes a record and checks it.</summary>
-    /// <param name="record">An encoded <see cref="CheckpointRecord"/>.</param>
+    /// <param name="record">An encoded <see cref="CheckpointRecord"/>; the state shares its memory.</param>
     /// <param name="sequence">The sequence that goes with it.</param>
     /// <param name="maxStateBytes">The largest state allowed.</param>
     /// <exception cref="CheckpointFormatException">The bytes are not a valid checkpoint; a retry cannot help.</exception>
-    public static Checkpoint Decode(ReadOnlySpan<byte> record, long sequence, int maxStateBytes = CheckpointLimits.DefaultMaxStateBytes) =>
+    public static Checkpoint Decode(ReadOnlyMemory<byte> record, long sequence, int maxStateBytes = CheckpointLimits.DefaultMaxStateBytes) =>
         Decode(Parse(record), sequence, maxStateBytes);
 
     /// <summary>Reads a record's fields without checking them.</summary>
-    /// <param name="record">An encoded <see cref="CheckpointRecord"/>.</param>
+    /// <param name="record">An encoded <see cref="CheckpointRecord"/>; the state shares its memory.</param>
     /// <exception cref="CheckpointFormatException">The bytes are not a record.</exception>
-    public static CheckpointRecord Parse(ReadOnlySpan<byte> record)
+    public static CheckpointRecord Parse(ReadOnlyMemory<byte> record)
     {
         try
         {
-            return CheckpointRecord.Parser.ParseFrom(record);
+            return FieldsInPlace.ReadRecord(record);
         }
         catch (InvalidProtocolBufferException e)
         {

@@ -72,7 +72,8 @@ internal sealed class ProtobufMessageSerializer : RawMessageSerializer, IMessage
 
             try
             {
-                message = parser.ParseFrom(body.GetBytes());
+                // The command queue's messages are large, and so many are in hand that a copy would count.
+                message = messageType == typeof(CheckpointCommands) ? FieldsInPlace.ReadCommands(body.GetBytes()) : parser.ParseFrom(body.GetBytes());
                 return true;
             }
             catch (InvalidProtocolBufferException e)

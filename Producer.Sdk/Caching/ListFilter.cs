@@ -32,7 +32,7 @@ internal static class ListFilter
 
     private static CachedCheckpoint? Match(CheckpointQuery query, CachedCheckpoint checkpoint)
     {
-        var fields = CheckpointCodec.Parse(checkpoint.Record.Span);
+        var fields = CheckpointCodec.Parse(checkpoint.Record);
         if ((query.ParentId is { } parent && (!fields.HasParentId || fields.ParentId != parent))
             || (query.NodeName is { } node && fields.NodeName != node)
             || (query.Metadata is { } filter && !MetadataFilter.Matches(ParseMetadata(fields), filter)))

@@ -117,7 +117,7 @@ internal sealed partial class CheckpointReader
         {
             var checkpoint = query.IncludeState
                 ? Decode(item.Record, item.Sequence)
-                : CheckpointCodec.DecodeHeader(CheckpointCodec.Parse(item.Record.Span), item.Sequence, _options.MaxStateBytes);
+                : CheckpointCodec.DecodeHeader(CheckpointCodec.Parse(item.Record), item.Sequence, _options.MaxStateBytes);
             bytes += checkpoint.State.Length;
             if (bytes > MaxPageBytes && last is not null)
             {

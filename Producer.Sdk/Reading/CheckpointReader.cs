@@ -192,7 +192,7 @@ internal sealed partial class CheckpointReader(
         {
             items.Add(query.IncludeState
                 ? Decode(item.Record.Memory, item.Sequence)
-                : CheckpointCodec.DecodeHeader(CheckpointCodec.Parse(item.Record.Span), item.Sequence, _options.MaxStateBytes));
+                : CheckpointCodec.DecodeHeader(CheckpointCodec.Parse(item.Record.Memory), item.Sequence, _options.MaxStateBytes));
         }
 
         return (items, found.HasMore);
@@ -232,5 +232,5 @@ internal sealed partial class CheckpointReader(
         return (left, replacedBy);
     }
 
-    private Checkpoint Decode(ReadOnlyMemory<byte> record, long sequence) => CheckpointCodec.Decode(record.Span, sequence, _options.MaxStateBytes);
+    private Checkpoint Decode(ReadOnlyMemory<byte> record, long sequence) => CheckpointCodec.Decode(record, sequence, _options.MaxStateBytes);
 }

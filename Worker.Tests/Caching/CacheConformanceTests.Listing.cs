@@ -119,7 +119,7 @@ public abstract partial class CacheConformanceTests(ITestOutputHelper output)
             page.Items.ShouldSatisfyAllConditions(items => (items.Count == 1 || items.Sum(item => item.Record.Length) <= 40_000).ShouldBeTrue());
             found.AddRange(page.Items.Select(item => item.Sequence));
             largest = Math.Max(largest, page.Items.Count);
-            after = ListPosition.Of(CheckpointCodec.DecodeHeader(CheckpointCodec.Parse(page.Items[^1].Record.Span), found[^1]));
+            after = ListPosition.Of(CheckpointCodec.DecodeHeader(CheckpointCodec.Parse(page.Items[^1].Record), found[^1]));
             pages++;
         }
         while (page.HasMore);
@@ -230,7 +230,7 @@ public abstract partial class CacheConformanceTests(ITestOutputHelper output)
             page.Count.ShouldBeLessThanOrEqualTo(query.Limit);
             foreach (var item in page)
             {
-                var fields = CheckpointCodec.Parse(item.Record.Span);
+                var fields = CheckpointCodec.Parse(item.Record);
                 fields.State.IsEmpty.ShouldBe(!query.IncludeState || fields.StateSize == 0);
                 found.Add(CheckpointCodec.DecodeHeader(fields, item.Sequence));
             }

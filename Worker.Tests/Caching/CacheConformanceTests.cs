@@ -82,7 +82,7 @@ public abstract partial class CacheConformanceTests : IAsyncLifetime
 
     private protected static CheckpointQuery All(string execution) => new() { ExecutionId = execution, Namespace = null, Limit = 1000 };
 
-    private protected static Checkpoint Decode(CachedCheckpoint found) => CheckpointCodec.Decode(found.Record.Span, found.Sequence);
+    private protected static Checkpoint Decode(CachedCheckpoint found) => CheckpointCodec.Decode(found.Record, found.Sequence);
 
     /// <summary>A sequence as the client proposes it: the cache's time, rising.</summary>
     private protected async Task<long> ProposeAsync(ICheckpointCache sut) =>

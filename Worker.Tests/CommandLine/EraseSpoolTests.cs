@@ -55,7 +55,7 @@ public sealed class EraseSpoolTests : IDisposable
         {
             var rest = message.Clone();
             rest.Saves.Clear();
-            rest.Saves.AddRange(message.Saves.Where(save => !CheckpointCodec.Parse(save.Record.Span).ExecutionId.StartsWith("person-7-", StringComparison.Ordinal)));
+            rest.Saves.AddRange(message.Saves.Where(save => !CheckpointCodec.Parse(save.Record.Memory).ExecutionId.StartsWith("person-7-", StringComparison.Ordinal)));
             return rest.Saves.Count + rest.Clears.Count > 0 ? rest : null;
         }
     }

@@ -59,7 +59,7 @@ internal sealed class Auditor(
 
             for (var i = 0; i < cached.Count; i++)
             {
-                var found = CheckpointCodec.Decode(cached[i].Record.Span, cached[i].Sequence);
+                var found = CheckpointCodec.Decode(cached[i].Record, cached[i].Sequence);
                 if ((i < archived.Count ? CheckpointDifference.Of(found, archived[i]) : "the archive has nothing there") is { } difference)
                 {
                     verdict.Add($"Redis has {found.Key} at {found.Sequence} in place {i} of {stream.Key}: {difference}");

@@ -112,7 +112,7 @@ public sealed partial class HostileInputTests
     private static SaveCheckpoint Bad(Nasty nasty, Random random, int number)
     {
         var save = Good("bad", number);
-        var fields = CheckpointCodec.Parse(save.Record.Span);
+        var fields = CheckpointCodec.Parse(save.Record.Memory);
         switch (random.Next(8))
         {
             case 0:

@@ -83,7 +83,7 @@ public sealed partial class HostileInputTests
         RedisKey set = layout.StreamKey(shard, 'z', executionId, "");
         var payload = (byte[])(await redis.HashGetAsync(hash, "a"))!;
         var header = payload[..RedisFormat.HeaderLength];
-        var fields = CheckpointCodec.Parse(payload.AsSpan(RedisFormat.HeaderLength));
+        var fields = CheckpointCodec.Parse(payload.AsMemory(RedisFormat.HeaderLength));
         switch (number == 0 ? 0 : random.Next(1, 9))
         {
             case 0:

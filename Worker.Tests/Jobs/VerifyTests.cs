@@ -33,7 +33,7 @@ public sealed class VerifyTests
         var layout = new RedisLayout(_prefix, JobWorker.ShardCount);
         RedisKey hash = layout.StreamKey(layout.ShardOf("e"), 'h', "e", "");
         var payload = (byte[])(await redis.GetDatabase().HashGetAsync(hash, "c1"))!;
-        var record = CheckpointCodec.Parse(payload.AsSpan(RedisFormat.HeaderLength));
+        var record = CheckpointCodec.Parse(payload.AsMemory(RedisFormat.HeaderLength));
         record.State = ByteString.CopyFromUtf8("spoilt");
         await redis.GetDatabase().HashSetAsync(hash, "c1", (byte[])[.. payload[..RedisFormat.HeaderLength], .. record.ToByteArray()]);
 

@@ -199,7 +199,7 @@ internal sealed class CommandReader(int maxStateBytes)
     {
         try
         {
-            var fields = CheckpointCodec.Parse(record.Span);
+            var fields = CheckpointCodec.Parse(record.Memory);
             var key = new CheckpointKey(fields.ExecutionId, fields.Namespace, fields.Id);
             CheckpointLimits.Validate(key);
             return key;
@@ -217,7 +217,7 @@ internal sealed class CommandReader(int maxStateBytes)
             throw new CheckpointFormatException(error);
         }
 
-        var fields = CheckpointCodec.Parse(record.Span);
+        var fields = CheckpointCodec.Parse(record.Memory);
         return new ArchiveSave(CheckpointCodec.Decode(fields, sequence, maxStateBytes), fields.StateSha256.Memory, isUncached, position);
     }
 }

@@ -76,7 +76,7 @@ internal sealed class LetterErasure(ICheckpointArchive archive, IJobStore store)
         return (null, null);
     }
 
-    private static bool Has(SaveCheckpoint save, EraseScope scope) => scope.Has(CheckpointCodec.Parse(save.Record.Span));
+    private static bool Has(SaveCheckpoint save, EraseScope scope) => scope.Has(CheckpointCodec.Parse(save.Record.Memory));
 
     private static (bool? IsHit, CheckpointCommands? Others) Split(CheckpointCommands message, EraseScope scope)
     {

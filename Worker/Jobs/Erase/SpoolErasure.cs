@@ -28,7 +28,7 @@ internal sealed class SpoolErasure(EraseArguments arguments)
 
         CheckpointCommands? Rest(CheckpointCommands message)
         {
-            var left = message.Saves.Where(save => !_scope.Has(CheckpointCodec.Parse(save.Record.Span))).ToList();
+            var left = message.Saves.Where(save => !_scope.Has(CheckpointCodec.Parse(save.Record.Memory))).ToList();
             if (left.Count == message.Saves.Count)
             {
                 return message;

@@ -55,7 +55,7 @@ internal sealed class CacheSource(CacheLink cache, int maxStateBytes) : ICheckpo
     {
         var read = await ReadAsync(key, cancellationToken);
         return read.Status == CacheReadStatus.Found
-            ? CheckpointCodec.Decode(read.Checkpoint.Record.Span, read.Checkpoint.Sequence, maxStateBytes)
+            ? CheckpointCodec.Decode(read.Checkpoint.Record, read.Checkpoint.Sequence, maxStateBytes)
             : null;
     }
 
@@ -100,7 +100,7 @@ internal sealed class CacheSource(CacheLink cache, int maxStateBytes) : ICheckpo
         var subject = $"{query.ExecutionId}, sequence {cached.Sequence}";
         try
         {
-            var fields = CheckpointCodec.Parse(cached.Record.Span);
+            var fields = CheckpointCodec.Parse(cached.Record);
             if (fields.ExecutionId == query.ExecutionId && fields.Id.Length > 0)
             {
                 position = new ListPosition(cached.Sequence, fields.Namespace, fields.Id);
