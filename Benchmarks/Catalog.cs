@@ -157,7 +157,16 @@ internal static class Catalog
                     Prefill = Growth.OneExecution,
                 },
             ],
-            [Target.AtLeast(0.9, "filled", Metric.Rate, "empty"), Target.AtMost(1.1, "filled", Metric.LoadLatestP50, "empty")]),
+            [Target.AtLeast(0.9, "filled", Metric.Rate, "empty")]),
+        new(
+            "growth-load",
+            "LoadLatest of one execution, with 1 checkpoint and with many (100,000; QUICK: 20,000)",
+            Metric.P50,
+            [
+                () => new LatestLoads("with 1", isArchived: false) { Execution = _ => Rows.Execution(0) },
+                () => new LatestLoads("with many", isArchived: false) { Execution = _ => Rows.Execution(0), Prefill = Growth.OneExecution },
+            ],
+            [Target.AtMost(1.1, "with many", Metric.P50, "with 1")]),
         new(
             "growth-archive",
             "empty archive, and with 10,000,000 rows (QUICK: 200,000)",

@@ -23,7 +23,17 @@ try
     // The hosts of clients would take the signals for themselves. The guard removes the servers, the kernel the workers.
     using var interrupted = PosixSignalRegistration.Create(PosixSignal.SIGINT, _ => Environment.Exit(130));
     using var terminated = PosixSignalRegistration.Create(PosixSignal.SIGTERM, _ => Environment.Exit(143));
-    var arguments = BenchArguments.Parse(args);
+    BenchArguments arguments;
+    try
+    {
+        arguments = BenchArguments.Parse(args);
+    }
+    catch (ArgumentException e)
+    {
+        await Console.Error.WriteLineAsync(e.Message);
+        return 2;
+    }
+
     await using var servers = await ServerSet.StartAsync(ServerKind.All, BenchSettings.Servers);
     var lab = new Lab(servers, arguments.IsQuick);
     await BenchSettings.PrepareAsync(lab);

@@ -37,8 +37,9 @@ internal static class Growth
     public static async Task OneExecution(Installation installation, Lab lab)
     {
         var count = lab.Count(100_000, 20_000);
+        var before = await installation.Table.CountAsync();
         var state = lab.State(1024);
         await Load.RunAsync(count, 1024, _ => Saves.SaveAsync(installation.Client, Saves.Make(0, state), Saves.Queued));
-        await Load.UntilAsync(async () => await installation.Table.CountAsync() == count, "the execution is filled");
+        await Load.UntilAsync(async () => await installation.Table.CountAsync() == before + count, "the execution is filled");
     }
 }

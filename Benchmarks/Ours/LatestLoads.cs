@@ -12,12 +12,23 @@ internal sealed class LatestLoads(string name, bool isArchived) : IContender
 
     public string Name => name;
 
+    /// <summary>Saves more before the first round.</summary>
+    public Func<Installation, Lab, Task>? Prefill { get; init; }
+
+    /// <summary>The execution of a load, by number.</summary>
+    public Func<int, string> Execution { get; init; } = Rows.Execution;
+
     public async Task PrepareAsync(Lab lab)
     {
         _lab = lab;
         _installation = await Installation.StartAsync(lab);
         await Load.RunAsync(Lab.Executions, 256, i => Saves.SaveAsync(_installation.Client, Saves.Make(i, lab.State(1024)), Saves.Persisted));
-        await _installation.VerifyAsync(Lab.Executions);
+        if (Prefill is not null)
+        {
+            await Prefill(_installation, lab);
+        }
+
+        await _installation.VerifyAsync(await _installation.Table.CountAsync());
         await RunAsync();
     }
 
@@ -33,10 +44,10 @@ internal sealed class LatestLoads(string name, bool isArchived) : IContender
         var expected = _lab.State(1024);
         return await Load.MeasureAsync(isArchived ? _lab.Count(Lab.Executions, 300) : _lab.Count(50_000, 5000), 1, async i =>
         {
-            var loaded = await installation.Client.LoadLatestAsync(Rows.Execution(i));
+            var loaded = await installation.Client.LoadLatestAsync(Execution(i));
             if (loaded is null || !loaded.State.Span.SequenceEqual(expected))
             {
-                throw new InvalidOperationException($"{Rows.Execution(i)} was not loaded as it was saved.");
+                throw new InvalidOperationException($"{Execution(i)} was not loaded as it was saved.");
             }
         });
     }
