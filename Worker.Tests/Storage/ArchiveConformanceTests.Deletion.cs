@@ -1,4 +1,5 @@
 using AsyncCheckpoints.Worker.Storage;
+using Npgsql;
 using Shouldly;
 using Xunit;
 
@@ -150,8 +151,8 @@ public abstract partial class ArchiveConformanceTests
         {
             var execution = $"e{round % 3}";
             var top = (round * 10L) + 5;
-            var work = Enumerable.Range(1, 8).Select(i => Task.Run(() => CommitAsync(sut, Make(execution, $"{round}-{i}", top - 4 + i))))
-                .Append(Task.Run(() => DeleteAsync(sut, new Tombstone(execution, null, null, top, false))));
+            var work = Enumerable.Range(1, 8).Select(i => RetryAsync(() => CommitAsync(sut, Make(execution, $"{round}-{i}", top - 4 + i))))
+                .Append(RetryAsync(() => DeleteAsync(sut, new Tombstone(execution, null, null, top, false))));
 
             await Task.WhenAll(work);
 
@@ -175,12 +176,28 @@ public abstract partial class ArchiveConformanceTests
                 var tombstones = random.Next(4) > 0 ? [] : Enumerable.Range(0, 5).Select(_ => random.Next(2) == 0
                     ? new Tombstone($"e{random.Next(20)}", null, null, random.Next(100), false)
                     : new Tombstone($"e{random.Next(20)}", $"{random.Next(3)}", $"{random.Next(20)}", random.Next(100), false)).ToArray();
-                await sut.CommitAsync(
-                    new ArchiveBatch([.. commands, new ArchiveCommand($"t{task}-{round}", [], tombstones)], [new($"d{random.Next(50)}", "r", "t", default, null)]),
-                    default);
+                var batch = new ArchiveBatch(
+                    [.. commands, new ArchiveCommand($"t{task}-{round}", [], tombstones)], [new($"d{random.Next(50)}", "r", "t", default, null)]);
+                await RetryAsync(() => sut.CommitAsync(batch, default));
             }
         }));
 
         await Task.WhenAll(tasks);
     }
+
+    // As the worker does: a commit waits a second for its locks, and when the disk stands still that is too short. A deadlock fails.
+    private static Task RetryAsync(Func<Task> commit) => Task.Run(async () =>
+    {
+        while (true)
+        {
+            try
+            {
+                await commit();
+                return;
+            }
+            catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.LockNotAvailable)
+            {
+            }
+        }
+    });
 }
