@@ -31,7 +31,7 @@ internal sealed class RedisSaveScript(string name, int inFlight, int count, int 
             var keys = _layout.StreamKeys(_layout.ShardOf(key.ExecutionId), key.ExecutionId, key.Namespace);
             var sequence = first + i;
             var saved = (byte[])(await Database.ScriptEvaluateAsync(
-                hash, keys, [key.Id, RedisFormat.Payload(encoded, sequence), RedisFormat.Member('s', key, sequence), deadline]))!;
+                hash, keys, [deadline, "", "", key.Id, RedisFormat.Payload(encoded, sequence), RedisFormat.Member('s', key, sequence)]))!;
             if (saved.Length != RedisFormat.SequenceLength)
             {
                 throw new InvalidOperationException("The script did not save.");

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 using AsyncCheckpoints.Caching;
 using AsyncCheckpoints.Contracts;
 using StackExchange.Redis;
@@ -18,6 +17,7 @@ internal sealed partial class RedisCheckpointCache : ICheckpointCache, IAsyncDis
     private readonly RedisConnection _redis;
     private readonly RedisLayout _layout;
     private readonly RedisClock _clock;
+    private readonly RedisSaveGroups _saves;
 
     /// <summary>Makes the cache; it connects at the first call and again by itself after an outage.</summary>
     /// <param name="connectionString">Of StackExchange.Redis, such as "host:6379,password=…".</param>
@@ -30,6 +30,7 @@ internal sealed partial class RedisCheckpointCache : ICheckpointCache, IAsyncDis
         _layout = new RedisLayout(prefix, shardCount);
         _redis = new RedisConnection(connectionString, timeout, [RedisScripts.Save, RedisScripts.Delete, RedisScripts.Clear]);
         _clock = new RedisClock(GetTimeAsync, timeout);
+        _saves = new RedisSaveGroups((keys, values) => RunInTimeAsync(RedisScripts.Save, keys, values, 0));
     }
 
     /// <inheritdoc />
@@ -70,13 +71,20 @@ internal sealed partial class RedisCheckpointCache : ICheckpointCache, IAsyncDis
     public Task<CacheSave> SaveAsync(
         EncodedCheckpoint checkpoint, long proposedSequence, CacheRetention policy, string? expectedLatestId, CancellationToken cancellationToken)
     {
+        if (cancellationToken.IsCancellationRequested)
+        {
+            return Task.FromCanceled<CacheSave>(cancellationToken);
+        }
+
         var key = checkpoint.Key;
-        RedisValue payload = RedisFormat.Payload(checkpoint, proposedSequence);
-        RedisValue mark = RedisFormat.Member('s', key, proposedSequence);
-        RedisValue[] values = expectedLatestId is null && policy.KeepsAll
-            ? [key.Id, payload, mark, default]
-            : [key.Id, payload, mark, default, RedisFormat.Policy(policy), expectedLatestId is null ? "" : "=" + expectedLatestId];
-        return RunInTimeAsync(RedisScripts.Save, KeysOf(key), values, 3, ReadSave, cancellationToken);
+        var save = _saves.SaveAsync(new RedisSaveGroups.Save(
+            KeysOf(key),
+            key.Id,
+            RedisFormat.Payload(checkpoint, proposedSequence),
+            RedisFormat.Member('s', key, proposedSequence),
+            policy.KeepsAll ? "" : RedisFormat.Policy(policy),
+            expectedLatestId is null ? "" : "=" + expectedLatestId));
+        return cancellationToken.CanBeCanceled ? save.WaitAsync(cancellationToken) : save;
     }
 
     /// <inheritdoc />
@@ -100,7 +108,7 @@ internal sealed partial class RedisCheckpointCache : ICheckpointCache, IAsyncDis
     public Task<long> DeleteAsync(CheckpointKey key, long sequence, bool isFixed, TimeSpan tombstoneTtl, CancellationToken cancellationToken)
     {
         RedisValue[] values = [key.Id, RedisFormat.Sequence(sequence), isFixed ? Yes : No, RedisFormat.Milliseconds(tombstoneTtl), default];
-        return RunInTimeAsync(RedisScripts.Delete, KeysOf(key), values, 4, ReadSequence, cancellationToken);
+        return DeleteAsync(RedisScripts.Delete, KeysOf(key), values, 4, cancellationToken);
     }
 
     /// <inheritdoc />
@@ -108,7 +116,7 @@ internal sealed partial class RedisCheckpointCache : ICheckpointCache, IAsyncDis
     {
         RedisValue[] values = [RedisFormat.Sequence(sequence), isFixed ? Yes : No, RedisFormat.Milliseconds(tombstoneTtl), default];
         var keys = KeysOf(new CheckpointKey(executionId, ""));
-        return RunInTimeAsync(RedisScripts.Clear, keys, values, 3, ReadSequence, cancellationToken);
+        return DeleteAsync(RedisScripts.Clear, keys, values, 3, cancellationToken);
     }
 
     /// <inheritdoc />
@@ -143,39 +151,39 @@ internal sealed partial class RedisCheckpointCache : ICheckpointCache, IAsyncDis
     /// <inheritdoc />
     public ValueTask DisposeAsync() => _redis.DisposeAsync();
 
+    private async Task<long> DeleteAsync(
+        RedisScript script, RedisKey[] keys, RedisValue[] values, int deadline, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        var deletion = _saves.CallAsync(() => RunInTimeAsync(script, keys, values, deadline));
+        return RedisFormat.ReadSequence((byte[])(await deletion.WaitAsync(cancellationToken))!);
+    }
+
     /// <summary>Runs a script that takes a place in the order; it has no effect once the caller has given up.</summary>
-    private async Task<T> RunInTimeAsync<T>(
-        RedisScript script, RedisKey[] keys, RedisValue[] values, int deadline, Func<byte[], T> read, CancellationToken cancellationToken)
+    private async Task<RedisResult> RunInTimeAsync(RedisScript script, RedisKey[] keys, RedisValue[] values, int deadline)
     {
         if (_clock.Deadline() is not { } first)
         {
-            await _clock.ReadAsync(cancellationToken);
+            await _clock.ReadAsync(CancellationToken.None);
             first = _clock.Deadline()!;
         }
 
         values[deadline] = first;
-        var text = (byte[])(await _redis.RunAsync(script, keys, values, cancellationToken))!;
-        if (text is [RedisScripts.TooLate])
+        var result = await _redis.RunAsync(script, keys, values, CancellationToken.None);
+        if (IsTooLate(result))
         {
             // Held up on its way, or Redis's clock has jumped.
-            await _clock.ReadAsync(cancellationToken);
+            await _clock.ReadAsync(CancellationToken.None);
             values[deadline] = _clock.Deadline()!;
-            text = (byte[])(await _redis.RunAsync(script, keys, values, cancellationToken))!;
+            result = await _redis.RunAsync(script, keys, values, CancellationToken.None);
         }
 
-        return text is not [RedisScripts.TooLate]
-            ? read(text)
+        return !IsTooLate(result)
+            ? result
             : throw new CheckpointUnavailableException("Redis got the call too late.", "Check that its clock does not jump.");
     }
 
-    private static CacheSave ReadSave(byte[] text) => text[0] switch
-    {
-        (byte)'c' => new CacheSave(0, false, true, text.Length == 1 ? null : Encoding.UTF8.GetString(text, 1, text.Length - 1)),
-        (byte)'u' => new CacheSave(RedisFormat.ReadSequence(text.AsSpan(1)), true, false, null),
-        _ => new CacheSave(RedisFormat.ReadSequence(text), false, false, null),
-    };
-
-    private static long ReadSequence(byte[] text) => RedisFormat.ReadSequence(text);
+    private static bool IsTooLate(RedisResult result) => result.Length < 0 && (byte[]?)result is [RedisScripts.TooLate];
 
     private RedisKey[] KeysOf(in CheckpointKey key) => _layout.StreamKeys(_layout.ShardOf(key.ExecutionId), key.ExecutionId, key.Namespace);
 }

@@ -17,19 +17,33 @@ internal static class RedisErrors
     /// <param name="cancellationToken">The call's: when it is not set, a cancellation is the client's, whose connection ended.</param>
     public static CheckpointException? Translate(Exception exception, CancellationToken cancellationToken) => exception switch
     {
-        RedisServerException e when IsUnexpectedValue(e.Message) =>
-            new CheckpointFormatException($"Redis holds something unexpected: {e.Message}", e),
-        RedisServerException => new CheckpointUnavailableException(
-            $"Redis refused the call: {exception.Message}", "Check its memory, disk, role and access rights.", exception)
-        { IsRefusal = true },
+        RedisServerException e => Answered(e.Message, e),
         TimeoutException or RedisConnectionException or RedisCommandException => Unreachable(exception),
         OperationCanceledException when !cancellationToken.IsCancellationRequested => Unreachable(exception),
         _ => null,
     };
 
+    /// <summary>The exception for an error that Redis answered.</summary>
+    /// <param name="message">Its text.</param>
+    /// <param name="exception">What the client threw, if it did.</param>
+    public static CheckpointException Answered(string message, Exception? exception = null) => IsUnexpectedValue(message)
+        ? new CheckpointFormatException($"Redis holds something unexpected: {message}", exception)
+        : new CheckpointUnavailableException(
+            $"Redis refused the call: {message}", "Check its memory, disk, role and access rights.", exception)
+        { IsRefusal = true };
+
     /// <summary>Whether Redis does not know the script (restarted or flushed).</summary>
     /// <param name="exception">What Redis answered.</param>
     public static bool IsUnknownScript(RedisServerException exception) => exception.Message.StartsWith("NOSCRIPT", StringComparison.Ordinal);
+
+    /// <summary>Whether the keys of a call are in several slots: the client library says so for a Redis Cluster, a proxy by itself. It had no effect.</summary>
+    /// <param name="exception">What <see cref="Translate"/> made of it.</param>
+    public static bool IsOfSeveralSlots(Exception exception) => exception.InnerException switch
+    {
+        RedisServerException e => e.Message.StartsWith("CROSSSLOT", StringComparison.Ordinal),
+        RedisCommandException e => e.Message.Contains("single slot", StringComparison.Ordinal),
+        _ => false,
+    };
 
     private static CheckpointUnavailableException Unreachable(Exception e) =>
         new($"Redis did not answer: {e.Message}", "Check that it runs and can be reached.", e);

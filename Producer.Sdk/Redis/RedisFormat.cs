@@ -137,6 +137,17 @@ internal static class RedisFormat
         return text;
     }
 
+    /// <summary>Reads what a save returned.</summary>
+    /// <param name="text">A sequence, also behind a "u", or "c" and an id, or "e" and what is wrong.</param>
+    /// <exception cref="CheckpointException">Something is wrong, or it is none of these.</exception>
+    public static CacheSave ReadSave(byte[] text) => text switch
+    {
+        [(byte)'c', .. var id] => new CacheSave(0, false, true, id.Length == 0 ? null : Encoding.UTF8.GetString(id)),
+        [(byte)'e', .. var error] => throw RedisErrors.Answered(Encoding.UTF8.GetString(error)),
+        [(byte)'u', .. var sequence] => new CacheSave(ReadSequence(sequence), true, false, null),
+        _ => new CacheSave(ReadSequence(text), false, false, null),
+    };
+
     /// <summary>Reads a sequence that a script returned.</summary>
     /// <param name="text">The digits.</param>
     /// <exception cref="CheckpointFormatException">It is none.</exception>

@@ -4,7 +4,7 @@ namespace AsyncCheckpoints.Redis;
 internal static partial class RedisScripts
 {
     /// <summary>Arguments: id, sequence, "1" when fixed, the tombstone's time to live in ms, deadline. Returns the sequence.</summary>
-    public static readonly RedisScript Delete = new(Stream + """
+    public static readonly RedisScript Delete = new(StreamKeys + Stream + """
         if is_late(ARGV[5]) then return 'l' end
         local id, seq, fixed, keep = ARGV[1], ARGV[2], ARGV[3] == '1', tonumber(ARGV[4])
         local field = ns .. '\31' .. id
@@ -57,7 +57,7 @@ internal static partial class RedisScripts
         """);
 
     /// <summary>Arguments: sequence, "1" when fixed, the tombstone's time to live in ms, deadline. Returns the sequence.</summary>
-    public static readonly RedisScript Clear = new(Stream + """
+    public static readonly RedisScript Clear = new(StreamKeys + Stream + """
         if is_late(ARGV[4]) then return 'l' end
         local seq, fixed = ARGV[1], ARGV[2] == '1'
         local function stream(name)

@@ -4,7 +4,7 @@ namespace AsyncCheckpoints.Redis;
 internal static partial class RedisScripts
 {
     // A read of a stream with a policy (the state is longer than a sequence) may start its time to live anew.
-    private const string Touch = Stream + """
+    private const string Touch = StreamKeys + Stream + """
         read(meta)
         if slide == 1 and ttl > 0 and pend == 0 and not shut then
           -- A server that refuses writes is read all the same.
@@ -39,7 +39,7 @@ internal static partial class RedisScripts
         """ + Touch);
 
     /// <summary>Arguments: namespace and id of each key. Returns for each "", or s or t with a sequence.</summary>
-    public static readonly RedisScript Marks = new(Stream + """
+    public static readonly RedisScript Marks = new(StreamKeys + Stream + """
         local found = {}
         local clear = redis.call('HGET', T, '*')
         for i = 1, #ARGV, 2 do

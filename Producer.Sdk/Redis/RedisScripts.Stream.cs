@@ -3,10 +3,14 @@ namespace AsyncCheckpoints.Redis;
 /// <content>The helpers on a stream's state that the scripts begin with.</content>
 internal static partial class RedisScripts
 {
+    private const string StreamKeys = """
+        local H, Z, P = KEYS[1], KEYS[2], KEYS[3]
+
+        """;
+
     // last, pend, ttl, slide, max, ext (the state has more than the sequence) and shut (all that is left is the count of
     // pending marks) are the state as read; state() is what to write.
     private const string Stream = """
-        local H, Z, P = KEYS[1], KEYS[2], KEYS[3]
         local base = string.sub(P, 1, -2)
         local cut = string.find(H, '\31', #base, true)
         local exec, ns = string.sub(H, #base + 3, cut - 1), string.sub(H, cut + 1)

@@ -2,7 +2,7 @@ namespace AsyncCheckpoints.Redis;
 
 /// <summary>
 /// The atomic steps. Sequences are 16 digits, so they compare as text and never pass through a lossy number format. The
-/// common save is the first lines of <see cref="Save"/>: four commands; the helpers behind it cost it nothing.
+/// common save is <c>save</c> in <see cref="Save"/>: four commands; the helpers before it cost it nothing.
 /// </summary>
 internal static partial class RedisScripts
 {
@@ -10,56 +10,77 @@ internal static partial class RedisScripts
     public const byte TooLate = (byte)'l';
 
     /// <summary>
-    /// Arguments: id, payload (with the proposed sequence), mark, deadline; then, where one of them is not empty, policy
-    /// and "=" with the expected latest id. Returns the sequence, "u" and the sequence (unchanged) or "c" and the latest id.
+    /// Keys: h, z and p of each save. Arguments: deadline, policy or "", "" or "=" with the expected latest id (of one save
+    /// only); then id, payload (with the proposed sequence) and mark of each save. Returns the sequence, "u" and the sequence
+    /// (unchanged) or "c" and the latest id; of several saves an array of those, and of "e" and what is wrong.
     /// </summary>
     public static readonly RedisScript Save = new("""
         local time = redis.call('TIME')
-        if time[1] * 1000000 + time[2] > tonumber(ARGV[4]) then return 'l' end
-        local got = redis.call('HMGET', KEYS[1], '\1', ARGV[1])
-        local meta, old = got[1], got[2]
-        if old and string.sub(old, 17, 48) == string.sub(ARGV[2], 17, 48) then return 'u' .. string.sub(old, 1, 16) end
-        if meta and not ARGV[5] and #meta == 16 then
-          local payload, mark = ARGV[2], ARGV[3]
+        if time[1] * 1000000 + time[2] > tonumber(ARGV[1]) then return 'l' end
+        local policy, expected = ARGV[2], ARGV[3]
+        local plain = policy == '' and expected == ''
+
+        local function seldom(H, Z, P, id, payload, meta)
+
+        """ + Stream + """
+          if expected ~= '' then
+            local latest = meta and redis.call('ZREVRANGE', Z, 0, 0)[1] or ''
+            if '=' .. latest ~= expected then return 'c' .. latest end
+          end
+          read(meta)
+          local armed = ttl > 0 and pend == 0
+          if not meta or shut then open(meta) end
+          adopt(policy == '' and '0 0 0' or policy)
+          local seq = string.sub(payload, 1, 16)
+          if seq <= last then
+            seq = following(last)
+            payload = seq .. string.sub(payload, 17)
+          end
+          last = seq
+          if ext then pend = pend + 1 end
+          redis.call('HSET', H, '\1', state(), id, payload)
+          redis.call('ZADD', Z, seq, id)
+          redis.call('ZADD', P, seq, (ext and 'c' or 's') .. tail(id, seq))
+          if armed then disarm() end
+          trim(8)
+          return seq
+        end
+
+        local function save(H, Z, P, id, payload, mark)
+          local got = redis.call('HMGET', H, '\1', id)
+          local meta, old = got[1], got[2]
+          if old and string.sub(old, 17, 48) == string.sub(payload, 17, 48) then return 'u' .. string.sub(old, 1, 16) end
+          if not meta or not plain or #meta ~= 16 then return seldom(H, Z, P, id, payload, meta) end
           local seq = string.sub(payload, 1, 16)
           if seq <= meta then
             seq = string.format('%016.0f', tonumber(meta) + 1)
             payload = seq .. string.sub(payload, 17)
             mark = string.sub(mark, 1, -17) .. seq
           end
-          redis.call('HSET', KEYS[1], '\1', seq, ARGV[1], payload)
-          redis.call('ZADD', KEYS[2], seq, ARGV[1])
-          redis.call('ZADD', KEYS[3], seq, mark)
+          redis.call('HSET', H, '\1', seq, id, payload)
+          redis.call('ZADD', Z, seq, id)
+          redis.call('ZADD', P, seq, mark)
           return seq
         end
 
-        """ + Stream + """
-        local id, payload = ARGV[1], ARGV[2]
-        if ARGV[6] and ARGV[6] ~= '' then
-          local latest = meta and redis.call('ZREVRANGE', Z, 0, 0)[1] or ''
-          if '=' .. latest ~= ARGV[6] then return 'c' .. latest end
+        if #KEYS == 3 then return save(KEYS[1], KEYS[2], KEYS[3], ARGV[4], ARGV[5], ARGV[6]) end
+        local all, refusal = {}, nil
+        for i = 1, #KEYS, 3 do
+          local ok, got = pcall(save, KEYS[i], KEYS[i + 1], KEYS[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5])
+          if not ok then
+            got = 'e' .. (type(got) == 'table' and got.err or got)
+            if i == 1 then refusal = got end
+          end
+          if got ~= refusal then refusal = nil end
+          all[#all + 1] = got
         end
-        read(meta)
-        local armed = ttl > 0 and pend == 0
-        if not meta or shut then open(meta) end
-        adopt(ARGV[5] or '0 0 0')
-        local seq = string.sub(payload, 1, 16)
-        if seq <= last then
-          seq = following(last)
-          payload = seq .. string.sub(payload, 17)
-        end
-        last = seq
-        if ext then pend = pend + 1 end
-        redis.call('HSET', H, '\1', state(), id, payload)
-        redis.call('ZADD', Z, seq, id)
-        redis.call('ZADD', P, seq, (ext and 'c' or 's') .. tail(id, seq))
-        if armed then disarm() end
-        trim(8)
-        return seq
+        -- What is wrong with all of them is wrong with Redis: the client library may have to see it.
+        if refusal then return redis.error_reply(string.sub(refusal, 2)) end
+        return all
         """);
 
     /// <summary>Arguments: id, payload, policy, "1" when pending. Returns t (taken), i (ignored) or d (discarded).</summary>
-    public static readonly RedisScript Put = new(Stream + """
+    public static readonly RedisScript Put = new(StreamKeys + Stream + """
         local id, payload, pending = ARGV[1], ARGV[2], ARGV[4] == '1'
         local seq = string.sub(payload, 1, 16)
         local tombs = redis.call('HMGET', T, '*', ns .. '\31' .. id)
@@ -96,7 +117,7 @@ internal static partial class RedisScripts
     /// Arguments: id and sequence of each save of one stream. Returns 1 when each had its mark, otherwise 0: which of them
     /// had none is not told.
     /// </summary>
-    public static readonly RedisScript Settle = new(Stream + """
+    public static readonly RedisScript Settle = new(StreamKeys + Stream + """
         local counted, plain = {}, {}
         for i = 1, #ARGV, 2 do
           local mark = tail(ARGV[i], ARGV[i + 1])

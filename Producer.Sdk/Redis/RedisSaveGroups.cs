@@ -1,0 +1,260 @@
+using AsyncCheckpoints.Caching;
+using StackExchange.Redis;
+
+namespace AsyncCheckpoints.Redis;
+
+/// <summary>
+/// Saves that are called while others are on their way to Redis wait for the answer to one of those and go together, in one
+/// call of the script: that takes a fraction of the client's work for each. With few at a time none waits. Calls leave in
+/// the order in which they were made, deletions among them. A Redis Cluster and some proxies do not take several slots in
+/// one call: from the first refusal on each save goes by itself, at once. Thread-safe.
+/// </summary>
+/// <param name="run">Runs the script with these keys and arguments, of which the first, the deadline, is set there.</param>
+internal sealed class RedisSaveGroups(Func<RedisKey[], RedisValue[], Task<RedisResult>> run)
+{
+    private const int MaxInFlight = 4;
+    private const int MaxItems = 64;
+    private const int MaxBytes = 64 * 1024;
+
+    private readonly Lock _gate = new();
+    private readonly Queue<Waiting> _queue = new();
+    private int _inFlight;
+    private int _calls;
+    private bool _isSending;
+    private bool _isAlone;
+
+    /// <summary>Whether the next in the queue may leave. Asked for with the lock held.</summary>
+    private bool MayLeave => _queue.Count > 0 && (_inFlight < MaxInFlight || _calls > 0 || _isAlone);
+
+    /// <summary>Saves a checkpoint.</summary>
+    /// <param name="save">The checkpoint; once only.</param>
+    public Task<CacheSave> SaveAsync(Save save)
+    {
+        Enqueue(new Waiting(save, null));
+        return save.Task;
+    }
+
+    /// <summary>Makes another call behind the saves that are before it, without waiting for their answers.</summary>
+    /// <typeparam name="T">What it returns.</typeparam>
+    /// <param name="call">Starts the call; does not throw.</param>
+    public Task<T> CallAsync<T>(Func<Task<T>> call)
+    {
+        var turn = new TaskCompletionSource<Task<T>>(TaskCreationOptions.RunContinuationsAsynchronously);
+        Enqueue(new Waiting(null, () => turn.SetResult(call())));
+        return turn.Task.Unwrap();
+    }
+
+    private void Enqueue(in Waiting waiting)
+    {
+        lock (_gate)
+        {
+            _queue.Enqueue(waiting);
+            _calls += waiting.Call is null ? 0 : 1;
+        }
+
+        Send();
+    }
+
+    /// <summary>
+    /// Sends what may leave, one sender at a time. Who comes by sends no more than one group: the rest is the pool's, so that
+    /// nobody's own save waits for those of others.
+    /// </summary>
+    private void Send()
+    {
+        lock (_gate)
+        {
+            if (_isSending || !MayLeave)
+            {
+                return;
+            }
+
+            _isSending = true;
+        }
+
+        SendNext();
+    }
+
+    private void SendNext()
+    {
+        Save[] group = [];
+        Action? call;
+        lock (_gate)
+        {
+            call = _queue.Peek().Call;
+            if (call is not null)
+            {
+                _queue.Dequeue();
+                _calls--;
+            }
+            else
+            {
+                group = TakeGroup();
+                _inFlight++;
+            }
+        }
+
+        if (call is not null)
+        {
+            call();
+        }
+        else
+        {
+            _ = SendAsync(group);
+        }
+
+        lock (_gate)
+        {
+            _isSending = MayLeave;
+            if (!_isSending)
+            {
+                return;
+            }
+        }
+
+        ThreadPool.UnsafeQueueUserWorkItem(static self => self.SendNext(), this, preferLocal: false);
+    }
+
+    private Save[] TakeGroup()
+    {
+        var first = _queue.Dequeue().Save!;
+        var (count, bytes) = (1, first.Bytes);
+        foreach (var (save, _) in _queue)
+        {
+            if (_isAlone || count == MaxItems || save is null || !save.GoesWith(first) || (bytes += save.Bytes) > MaxBytes)
+            {
+                break;
+            }
+
+            count++;
+        }
+
+        var group = new Save[count];
+        group[0] = first;
+        for (var i = 1; i < count; i++)
+        {
+            group[i] = _queue.Dequeue().Save!;
+        }
+
+        return group;
+    }
+
+    private async Task SendAsync(Save[] group)
+    {
+        RedisResult result;
+        try
+        {
+            result = await RunAsync(group);
+        }
+        catch (Exception e) when (group.Length > 1 && RedisErrors.IsOfSeveralSlots(e))
+        {
+            SendAlone(group);
+            return;
+        }
+        catch (Exception e)
+        {
+            // Whoever waits behind one that Redis did not answer would wait twice as long for the same.
+            var behind = e is CheckpointUnavailableException { IsRefusal: false } ? TakeSaves() : [];
+            Answered();
+            Array.ForEach([.. group, .. behind], save => save.SetException(e));
+            return;
+        }
+
+        Answered();
+        for (var i = 0; i < group.Length; i++)
+        {
+            group[i].Read(group.Length == 1 ? result : result[i]);
+        }
+    }
+
+    private Task<RedisResult> RunAsync(Save[] group)
+    {
+        var keys = new RedisKey[3 * group.Length];
+        var values = new RedisValue[3 + (3 * group.Length)];
+        (values[1], values[2]) = (group[0].Policy, group[0].Expected);
+        for (var i = 0; i < group.Length; i++)
+        {
+            group[i].Write(keys.AsSpan(3 * i, 3), values.AsSpan(3 + (3 * i), 3));
+        }
+
+        return run(keys, values);
+    }
+
+    /// <summary>Nothing of the group has taken effect.</summary>
+    private void SendAlone(Save[] group)
+    {
+        lock (_gate)
+        {
+            _isAlone = true;
+            _inFlight += group.Length - 1;
+        }
+
+        foreach (var save in group)
+        {
+            _ = SendAsync([save]);
+        }
+
+        Send();
+    }
+
+    private void Answered()
+    {
+        lock (_gate)
+        {
+            _inFlight--;
+        }
+
+        Send();
+    }
+
+    private List<Save> TakeSaves()
+    {
+        lock (_gate)
+        {
+            var saves = _queue.Where(waiting => waiting.Save is not null).Select(waiting => waiting.Save!).ToList();
+            var calls = _queue.Where(waiting => waiting.Call is not null).ToList();
+            _queue.Clear();
+            calls.ForEach(_queue.Enqueue);
+            return saves;
+        }
+    }
+
+    /// <summary>Either a save or the start of another call.</summary>
+    private readonly record struct Waiting(Save? Save, Action? Call);
+
+    /// <summary>One save, and what becomes of it.</summary>
+    /// <param name="keys">Its keys.</param>
+    /// <param name="id">The checkpoint's id.</param>
+    /// <param name="payload">What the hash is to hold, with the proposed sequence.</param>
+    /// <param name="mark">The pending mark.</param>
+    /// <param name="policy">How long the cache keeps it, as the script takes it; empty: for ever.</param>
+    /// <param name="expected">"=" with the id that the latest has to have; empty: any.</param>
+    internal sealed class Save(RedisKey[] keys, string id, byte[] payload, byte[] mark, string policy, string expected)
+        : TaskCompletionSource<CacheSave>(TaskCreationOptions.RunContinuationsAsynchronously)
+    {
+        public string Policy => policy;
+
+        public string Expected => expected;
+
+        public int Bytes => payload.Length;
+
+        public bool GoesWith(Save first) => expected.Length == 0 && first.Expected.Length == 0 && policy == first.Policy;
+
+        public void Write(Span<RedisKey> keysOfGroup, Span<RedisValue> valuesOfGroup)
+        {
+            keys.CopyTo(keysOfGroup);
+            (valuesOfGroup[0], valuesOfGroup[1], valuesOfGroup[2]) = (id, payload, mark);
+        }
+
+        public void Read(RedisResult result)
+        {
+            try
+            {
+                SetResult(RedisFormat.ReadSave((byte[])result!));
+            }
+            catch (Exception e)
+            {
+                SetException(e);
+            }
+        }
+    }
+}
