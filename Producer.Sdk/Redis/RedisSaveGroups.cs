@@ -5,26 +5,28 @@ namespace AsyncCheckpoints.Redis;
 
 /// <summary>
 /// Saves that are called while others are on their way to Redis wait for the answer to one of those and go together, in one
-/// call of the script: that takes a fraction of the client's work for each. With few at a time none waits. Calls leave in
-/// the order in which they were made, deletions among them. A Redis Cluster and some proxies do not take several slots in
-/// one call: from the first refusal on each save goes by itself, at once. Thread-safe.
+/// call of the script: that takes a fraction of the client's work for each. With few at a time none waits, and nor does a
+/// large one, for which it would be no gain. Calls leave in the order in which they were made, deletions among them. A Redis
+/// Cluster and some proxies do not take several slots in one call: from the first refusal on each save goes by itself, at
+/// once. Thread-safe.
 /// </summary>
 /// <param name="run">Runs the script with these keys and arguments, of which the first, the deadline, is set there.</param>
 internal sealed class RedisSaveGroups(Func<RedisKey[], RedisValue[], Task<RedisResult>> run)
 {
-    private const int MaxInFlight = 4;
+    private const int MaxInFlight = 8;
     private const int MaxItems = 64;
     private const int MaxBytes = 64 * 1024;
+    private const int LargeBytes = MaxBytes / 4;
 
     private readonly Lock _gate = new();
     private readonly Queue<Waiting> _queue = new();
     private int _inFlight;
-    private int _calls;
+    private int _hurried;
     private bool _isSending;
     private bool _isAlone;
 
     /// <summary>Whether the next in the queue may leave. Asked for with the lock held.</summary>
-    private bool MayLeave => _queue.Count > 0 && (_inFlight < MaxInFlight || _calls > 0 || _isAlone);
+    private bool MayLeave => _queue.Count > 0 && (_inFlight < MaxInFlight || _hurried > 0 || _isAlone);
 
     /// <summary>Saves a checkpoint.</summary>
     /// <param name="save">The checkpoint; once only.</param>
@@ -49,64 +51,79 @@ internal sealed class RedisSaveGroups(Func<RedisKey[], RedisValue[], Task<RedisR
         lock (_gate)
         {
             _queue.Enqueue(waiting);
-            _calls += waiting.Call is null ? 0 : 1;
-        }
-
-        Send();
-    }
-
-    /// <summary>
-    /// Sends what may leave, one sender at a time. Who comes by sends no more than one group: the rest is the pool's, so that
-    /// nobody's own save waits for those of others.
-    /// </summary>
-    private void Send()
-    {
-        lock (_gate)
-        {
-            if (_isSending || !MayLeave)
+            _hurried += waiting.IsHurried ? 1 : 0;
+            if (!TryBeginSending())
             {
                 return;
             }
-
-            _isSending = true;
         }
 
         SendNext();
     }
 
+    private void Answered()
+    {
+        lock (_gate)
+        {
+            _inFlight--;
+            if (!TryBeginSending())
+            {
+                return;
+            }
+        }
+
+        SendNext();
+    }
+
+    /// <summary>One sender at a time, so that calls leave in order. Asked with the lock held.</summary>
+    private bool TryBeginSending()
+    {
+        if (_isSending || !MayLeave)
+        {
+            return false;
+        }
+
+        return _isSending = true;
+    }
+
+    /// <summary>
+    /// Sends one group, or makes one call. What more may leave is sent from the pool, so that nobody's own save waits for
+    /// those of others.
+    /// </summary>
     private void SendNext()
     {
-        Save[] group = [];
+        Save[] group;
         Action? call;
         lock (_gate)
         {
+            if (!MayLeave)
+            {
+                _isSending = false;
+                return;
+            }
+
             call = _queue.Peek().Call;
+            group = call is null ? TakeGroup() : [];
             if (call is not null)
             {
-                _queue.Dequeue();
-                _calls--;
-            }
-            else
-            {
-                group = TakeGroup();
-                _inFlight++;
+                Dequeue();
             }
         }
 
-        if (call is not null)
+        if (call is null)
         {
-            call();
+            _ = SendAsync(group);
         }
         else
         {
-            _ = SendAsync(group);
+            call();
         }
 
         lock (_gate)
         {
-            _isSending = MayLeave;
-            if (!_isSending)
+            if (!MayLeave)
             {
+                _isSending = false;
                 return;
             }
         }
@@ -116,11 +133,13 @@ internal sealed class RedisSaveGroups(Func<RedisKey[], RedisValue[], Task<RedisR
 
     private Save[] TakeGroup()
     {
-        var first = _queue.Dequeue().Save!;
-        var (count, bytes) = (1, first.Bytes);
+        _inFlight++;
+        var first = _queue.Peek().Save!;
+        var (count, bytes) = (0, 0L);
         foreach (var (save, _) in _queue)
         {
-            if (_isAlone || count == MaxItems || save is null || !save.GoesWith(first) || (bytes += save.Bytes) > MaxBytes)
+            bytes += save?.Bytes ?? 0;
+            if (count > 0 && (_isAlone || count == MaxItems || save is null || !save.GoesWith(first) || bytes > MaxBytes))
             {
                 break;
             }
@@ -129,13 +148,19 @@ internal sealed class RedisSaveGroups(Func<RedisKey[], RedisValue[], Task<RedisR
         }
 
         var group = new Save[count];
-        group[0] = first;
-        for (var i = 1; i < count; i++)
+        for (var i = 0; i < count; i++)
         {
-            group[i] = _queue.Dequeue().Save!;
+            group[i] = Dequeue().Save!;
         }
 
         return group;
+    }
+
+    private Waiting Dequeue()
+    {
+        var waiting = _queue.Dequeue();
+        _hurried -= waiting.IsHurried ? 1 : 0;
+        return waiting;
     }
 
     private async Task SendAsync(Save[] group)
@@ -162,7 +187,7 @@ internal sealed class RedisSaveGroups(Func<RedisKey[], RedisValue[], Task<RedisR
         Answered();
         for (var i = 0; i < group.Length; i++)
         {
-            group[i].Read(group.Length == 1 ? result : result[i]);
+            group[i].Read(result, group.Length == 1 ? null : i);
         }
     }
 
@@ -185,7 +210,7 @@ internal sealed class RedisSaveGroups(Func<RedisKey[], RedisValue[], Task<RedisR
         lock (_gate)
         {
             _isAlone = true;
-            _inFlight += group.Length - 1;
+            _inFlight += group.Length;
         }
 
         foreach (var save in group)
@@ -193,33 +218,32 @@ internal sealed class RedisSaveGroups(Func<RedisKey[], RedisValue[], Task<RedisR
             _ = SendAsync([save]);
         }
 
-        Send();
-    }
-
-    private void Answered()
-    {
-        lock (_gate)
-        {
-            _inFlight--;
-        }
-
-        Send();
+        Answered();
     }
 
     private List<Save> TakeSaves()
     {
         lock (_gate)
         {
-            var saves = _queue.Where(waiting => waiting.Save is not null).Select(waiting => waiting.Save!).ToList();
-            var calls = _queue.Where(waiting => waiting.Call is not null).ToList();
+            var all = _queue.ToList();
             _queue.Clear();
-            calls.ForEach(_queue.Enqueue);
-            return saves;
+            _hurried = 0;
+            foreach (var waiting in all.Where(waiting => waiting.Call is not null))
+            {
+                _queue.Enqueue(waiting);
+                _hurried++;
+            }
+
+            return [.. all.Where(waiting => waiting.Save is not null).Select(waiting => waiting.Save!)];
         }
     }
 
     /// <summary>Either a save or the start of another call.</summary>
-    private readonly record struct Waiting(Save? Save, Action? Call);
+    private readonly record struct Waiting(Save? Save, Action? Call)
+    {
+        /// <summary>What is before it leaves at once, too.</summary>
+        public bool IsHurried => Save is null or { Bytes: > LargeBytes };
+    }
 
     /// <summary>One save, and what becomes of it.</summary>
     /// <param name="keys">Its keys.</param>
@@ -237,7 +261,7 @@ internal sealed class RedisSaveGroups(Func<RedisKey[], RedisValue[], Task<RedisR
 
         public int Bytes => payload.Length;
 
-        public bool GoesWith(Save first) => expected.Length == 0 && first.Expected.Length == 0 && policy == first.Policy;
+        public bool GoesWith(Save first) => expected.Length == 0 && first.Expected.Length == 0 && policy == first.Policy && Bytes <= LargeBytes;
 
         public void Write(Span<RedisKey> keysOfGroup, Span<RedisValue> valuesOfGroup)
         {
@@ -245,11 +269,11 @@ internal sealed class RedisSaveGroups(Func<RedisKey[], RedisValue[], Task<RedisR
             (valuesOfGroup[0], valuesOfGroup[1], valuesOfGroup[2]) = (id, payload, mark);
         }
 
-        public void Read(RedisResult result)
+        public void Read(RedisResult result, int? index)
         {
             try
             {
-                SetResult(RedisFormat.ReadSave((byte[])result!));
+                SetResult(RedisFormat.ReadSave((byte[])(index is { } i ? result[i] : result)!));
             }
             catch (Exception e)
             {
