@@ -175,7 +175,19 @@ internal static class Catalog
                 () => new SaveToCommitted("empty", isSqlite: false, 1024, 200_000, 10_000) { IsKept = true },
                 () => new SaveToCommitted("filled", isSqlite: false, 1024, 200_000, 10_000) { IsKept = true, Prefill = Growth.Archive },
             ],
-            [Target.AtLeast(0.9, "filled", Metric.Rate, "empty"), Target.AtMost(1.1, "filled", Metric.LoadLatestP50, "empty")])
+            [Target.AtLeast(0.9, "filled", Metric.Rate, "empty")])
+        {
+            IsOnRequest = true,
+        },
+        new(
+            "growth-archive-load",
+            "LoadLatest from the archive, empty and with 10,000,000 rows (QUICK: 200,000)",
+            Metric.P50,
+            [
+                () => new LatestLoads("empty", isArchived: true),
+                () => new LatestLoads("filled", isArchived: true) { Prefill = Growth.Archive },
+            ],
+            [Target.AtMost(1.1, "filled", Metric.P50, "empty")])
         {
             IsOnRequest = true,
         },
