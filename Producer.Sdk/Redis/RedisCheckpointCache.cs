@@ -47,6 +47,7 @@ internal sealed partial class RedisCheckpointCache : ICheckpointCache, IAsyncDis
         if (found == _layout.Config)
         {
             await _clock.ReadAsync(cancellationToken);
+            _saves.IsGrouping = await TakesSeveralShardsAsync(cancellationToken);
             return;
         }
 
@@ -159,7 +160,21 @@ internal sealed partial class RedisCheckpointCache : ICheckpointCache, IAsyncDis
         return RedisFormat.ReadSequence((byte[])(await deletion.WaitAsync(cancellationToken))!);
     }
 
-    /// <summary>Runs a script that takes a place in the order; it has no effect once the caller has given up.</summary>
+    /// <summary>Whether one call may be of several shards: tried once, since a save that is refused and sent again would come after what has left meanwhile.</summary>
+    private async Task<bool> TakesSeveralShardsAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await _redis.RunAsync(RedisScripts.Time, _layout.PendingKeys[..Math.Min(8, ShardCount)], [], cancellationToken);
+            return true;
+        }
+        catch (CheckpointUnavailableException e) when (RedisErrors.IsRefused(e))
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Runs a script that takes a place in the order; it has no effect once whoever waits for this has given up.</summary>
     private async Task<RedisResult> RunInTimeAsync(RedisScript script, RedisKey[] keys, RedisValue[] values, int deadline)
     {
         if (_clock.Deadline() is not { } first)

@@ -36,14 +36,9 @@ internal static class RedisErrors
     /// <param name="exception">What Redis answered.</param>
     public static bool IsUnknownScript(RedisServerException exception) => exception.Message.StartsWith("NOSCRIPT", StringComparison.Ordinal);
 
-    /// <summary>Whether the keys of a call are in several slots: the client library says so for a Redis Cluster, a proxy by itself. It had no effect.</summary>
+    /// <summary>Whether a call was refused, by Redis or something before it, or by the client library that knows what Redis would say.</summary>
     /// <param name="exception">What <see cref="Translate"/> made of it.</param>
-    public static bool IsOfSeveralSlots(Exception exception) => exception.InnerException switch
-    {
-        RedisServerException e => e.Message.StartsWith("CROSSSLOT", StringComparison.Ordinal),
-        RedisCommandException e => e.Message.Contains("single slot", StringComparison.Ordinal),
-        _ => false,
-    };
+    public static bool IsRefused(CheckpointUnavailableException exception) => exception.IsRefusal || exception.InnerException is RedisCommandException;
 
     private static CheckpointUnavailableException Unreachable(Exception e) =>
         new($"Redis did not answer: {e.Message}", "Check that it runs and can be reached.", e);

@@ -6,9 +6,8 @@ namespace AsyncCheckpoints.Redis;
 /// <summary>
 /// Saves that are called while others are on their way to Redis wait for the answer to one of those and go together, in one
 /// call of the script: that takes a fraction of the client's work for each. With few at a time none waits, and nor does a
-/// large one, for which it would be no gain. Calls leave in the order in which they were made, deletions among them. A Redis
-/// Cluster and some proxies do not take several slots in one call: from the first refusal on each save goes by itself, at
-/// once. Thread-safe.
+/// large one, for which it would be no gain. Calls leave in the order in which they were made, deletions among them.
+/// Thread-safe.
 /// </summary>
 /// <param name="run">Runs the script with these keys and arguments, of which the first, the deadline, is set there.</param>
 internal sealed class RedisSaveGroups(Func<RedisKey[], RedisValue[], Task<RedisResult>> run)
@@ -23,10 +22,19 @@ internal sealed class RedisSaveGroups(Func<RedisKey[], RedisValue[], Task<RedisR
     private int _inFlight;
     private int _hurried;
     private bool _isSending;
-    private bool _isAlone;
+    private volatile bool _isGrouping;
+
+    /// <summary>
+    /// Whether saves of several shards may go together: a Redis Cluster and some proxies do not take them. Without it, which
+    /// is where it begins, each save goes by itself, at once.
+    /// </summary>
+    public bool IsGrouping
+    {
+        set => _isGrouping = value;
+    }
 
     /// <summary>Whether the next in the queue may leave. Asked for with the lock held.</summary>
-    private bool MayLeave => _queue.Count > 0 && (_inFlight < MaxInFlight || _hurried > 0 || _isAlone);
+    private bool MayLeave => _queue.Count > 0 && (_inFlight < MaxInFlight || _hurried > 0 || !_isGrouping);
 
     /// <summary>Saves a checkpoint.</summary>
     /// <param name="save">The checkpoint; once only.</param>
@@ -58,7 +66,15 @@ internal sealed class RedisSaveGroups(Func<RedisKey[], RedisValue[], Task<RedisR
             }
         }
 
-        SendNext();
+        // Where the caller has a context of its own, the answers to others' saves would depend on it.
+        if (SynchronizationContext.Current is null && TaskScheduler.Current == TaskScheduler.Default)
+        {
+            SendNext();
+        }
+        else
+        {
+            SendNextFromPool();
+        }
     }
 
     private void Answered()
@@ -110,6 +126,8 @@ internal sealed class RedisSaveGroups(Func<RedisKey[], RedisValue[], Task<RedisR
             }
         }
 
+        // What is asynchronous about the caller (an Activity, its locals) is not that of those who are sent for afterwards.
+        var flow = ExecutionContext.IsFlowSuppressed() ? default(AsyncFlowControl?) : ExecutionContext.SuppressFlow();
         if (call is null)
         {
             _ = SendAsync(group);
@@ -119,6 +137,7 @@ internal sealed class RedisSaveGroups(Func<RedisKey[], RedisValue[], Task<RedisR
             call();
         }
 
+        flow?.Undo();
         lock (_gate)
         {
             if (!MayLeave)
@@ -128,8 +147,10 @@ internal sealed class RedisSaveGroups(Func<RedisKey[], RedisValue[], Task<RedisR
             }
         }
 
-        ThreadPool.UnsafeQueueUserWorkItem(static self => self.SendNext(), this, preferLocal: false);
+        SendNextFromPool();
     }
+
+    private void SendNextFromPool() => ThreadPool.UnsafeQueueUserWorkItem(static self => self.SendNext(), this, preferLocal: false);
 
     private Save[] TakeGroup()
     {
@@ -139,7 +160,7 @@ internal sealed class RedisSaveGroups(Func<RedisKey[], RedisValue[], Task<RedisR
         foreach (var (save, _) in _queue)
         {
             bytes += save?.Bytes ?? 0;
-            if (count > 0 && (_isAlone || count == MaxItems || save is null || !save.GoesWith(first) || bytes > MaxBytes))
+            if (count > 0 && (!_isGrouping || count == MaxItems || save is null || !save.GoesWith(first) || bytes > MaxBytes))
             {
                 break;
             }
@@ -168,26 +189,34 @@ internal sealed class RedisSaveGroups(Func<RedisKey[], RedisValue[], Task<RedisR
         RedisResult result;
         try
         {
-            result = await RunAsync(group);
-        }
-        catch (Exception e) when (group.Length > 1 && RedisErrors.IsOfSeveralSlots(e))
-        {
-            SendAlone(group);
-            return;
+            // Never goes on within the sender, which others wait for: from here on it is the waiter's own thread.
+            result = await RunAsync(group).ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         }
         catch (Exception e)
         {
-            // Whoever waits behind one that Redis did not answer would wait twice as long for the same.
-            var behind = e is CheckpointUnavailableException { IsRefusal: false } ? TakeSaves() : [];
+            // Whoever waits behind one that Redis did not answer would wait twice as long for the same. (Of several servers, it may be another that answers.)
+            var behind = _isGrouping && e is CheckpointUnavailableException { IsRefusal: false } ? TakeSaves() : [];
             Answered();
-            Array.ForEach([.. group, .. behind], save => save.SetException(e));
+            Settle([.. group, .. behind], (save, _) => save.SetException(e));
             return;
         }
 
         Answered();
-        for (var i = 0; i < group.Length; i++)
+        Settle(group, (save, index) => save.Read(result, group.Length == 1 ? null : index));
+    }
+
+    /// <summary>Whoever waits for the only one goes on at once; several get a turn each in the pool, so that none waits for another's.</summary>
+    private static void Settle(Save[] saves, Action<Save, int> settle)
+    {
+        if (saves.Length == 1)
         {
-            group[i].Read(result, group.Length == 1 ? null : i);
+            settle(saves[0], 0);
+            return;
+        }
+
+        for (var i = 0; i < saves.Length; i++)
+        {
+            ThreadPool.UnsafeQueueUserWorkItem(static one => one.settle(one.Save, one.i), (settle, Save: saves[i], i), preferLocal: true);
         }
     }
 
@@ -202,23 +231,6 @@ internal sealed class RedisSaveGroups(Func<RedisKey[], RedisValue[], Task<RedisR
         }
 
         return run(keys, values);
-    }
-
-    /// <summary>Nothing of the group has taken effect.</summary>
-    private void SendAlone(Save[] group)
-    {
-        lock (_gate)
-        {
-            _isAlone = true;
-            _inFlight += group.Length;
-        }
-
-        foreach (var save in group)
-        {
-            _ = SendAsync([save]);
-        }
-
-        Answered();
     }
 
     private List<Save> TakeSaves()
@@ -253,7 +265,7 @@ internal sealed class RedisSaveGroups(Func<RedisKey[], RedisValue[], Task<RedisR
     /// <param name="policy">How long the cache keeps it, as the script takes it; empty: for ever.</param>
     /// <param name="expected">"=" with the id that the latest has to have; empty: any.</param>
     internal sealed class Save(RedisKey[] keys, string id, byte[] payload, byte[] mark, string policy, string expected)
-        : TaskCompletionSource<CacheSave>(TaskCreationOptions.RunContinuationsAsynchronously)
+        : TaskCompletionSource<CacheSave>
     {
         public string Policy => policy;
 

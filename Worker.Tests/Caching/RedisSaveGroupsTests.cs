@@ -178,6 +178,45 @@ public sealed class RedisSaveGroupsTests
         }
     }
 
+    [Fact]
+    public async Task Calls_ServerRefusesSeveralSlots_EachGoesByItselfInOrder()
+    {
+        // As behind a proxy: the client library is not to know that it is a cluster.
+        await using var node = await ServerSet.StartAsync(ServerKind.Redis, Cluster(FreePorts(1)[0]));
+        await using var behind = await ConnectionMultiplexer.ConnectAsync(node.Redis + ",allowAdmin=true").AsOwned();
+        var server = behind.Connection.GetServer(node.Redis);
+        await server.ExecuteAsync("CLUSTER", "ADDSLOTSRANGE", 0, 16383);
+        await FaultLab.UntilAsync(async () => ((string)(await server.ExecuteAsync("CLUSTER", "INFO"))!).Contains("cluster_state:ok"), "the cluster");
+        await using var sut = new RedisCheckpointCache(node.Redis + ",$CLUSTER=,$INFO=", "p", Shards, Timeout);
+        await sut.InitializeAsync(default);
+
+        await node.PauseAsync(ServerKind.Redis);
+        var saves = Enumerable.Range(0, Count).Select(i => SequenceAsync(SaveAsync(sut, $"e{i}", "1", 5))).ToArray();
+        var deletions = Enumerable.Range(0, Count).Select(i => sut.DeleteAsync(new CheckpointKey($"e{i}", "1"), 5, isFixed: false, Hour, default)).ToArray();
+        await node.ResumeAsync(ServerKind.Redis);
+
+        (await Task.WhenAll(saves)).ShouldAllBe(sequence => sequence == 5);
+        (await Task.WhenAll(deletions)).ShouldAllBe(sequence => sequence == 6);
+    }
+
+    [Fact]
+    public async Task SaveAsync_CallersContextIsDead_OthersAreSaved()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var sut = await CreateSut(server);
+
+        await WhileStandingAsync(server, () =>
+        {
+            var context = SynchronizationContext.Current;
+            SynchronizationContext.SetSynchronizationContext(new DeadContext());
+            var saves = Enumerable.Range(0, Count).Select(i => SaveAsync(sut, $"e{i}", "1", i + 1)).ToArray();
+            SynchronizationContext.SetSynchronizationContext(context);
+            return Task.WhenAll(saves);
+        }).WaitAsync(Timeout);
+
+        (await SaveAsync(sut, "e", "1", 1000)).Sequence.ShouldBe(1000);
+    }
+
     private static async Task<RedisCheckpointCache> CreateSut(RedisServer server, TimeSpan? timeout = null)
     {
         var sut = new RedisCheckpointCache(server.ConnectionString, "p", Shards, timeout ?? Timeout);
@@ -259,6 +298,14 @@ public sealed class RedisSaveGroupsTests
             await FaultLab.UntilAsync(
                 async () => (string)(await server.ExecuteAsync("CLUSTER", "INFO"))! is var info && info.Contains("cluster_state:ok") && info.Contains("cluster_known_nodes:3"),
                 "the cluster");
+        }
+    }
+
+    /// <summary>Of a window that is closed, or a thread that is blocked.</summary>
+    private sealed class DeadContext : SynchronizationContext
+    {
+        public override void Post(SendOrPostCallback d, object? state)
+        {
         }
     }
 }
