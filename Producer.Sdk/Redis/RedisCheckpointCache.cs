@@ -12,8 +12,11 @@ namespace AsyncCheckpoints.Redis;
 /// </summary>
 internal sealed partial class RedisCheckpointCache : ICheckpointCache, IAsyncDisposable
 {
+    private const int TriedShards = 32;
+
     private static readonly byte[] Yes = [(byte)'1'];
     private static readonly byte[] No = [(byte)'0'];
+
     private readonly RedisConnection _redis;
     private readonly RedisLayout _layout;
     private readonly RedisClock _clock;
@@ -160,18 +163,26 @@ internal sealed partial class RedisCheckpointCache : ICheckpointCache, IAsyncDis
         return RedisFormat.ReadSequence((byte[])(await deletion.WaitAsync(cancellationToken))!);
     }
 
-    /// <summary>Whether one call may be of several shards: tried once, since a save that is refused and sent again would come after what has left meanwhile.</summary>
+    /// <summary>
+    /// Whether one call may be of several shards: all lie on one server, which takes it. Of a Redis Cluster they do not, nor
+    /// behind a proxy that spreads them, which would send the call where the first of its keys lies. Tried beforehand, since
+    /// a save that is refused and sent again would come after what has left meanwhile.
+    /// </summary>
     private async Task<bool> TakesSeveralShardsAsync(CancellationToken cancellationToken)
     {
+        var count = Math.Min(TriedShards, ShardCount);
+        RedisKey[] keys = [.. Enumerable.Range(0, count).Select(i => _layout.PendingKeys[i * ShardCount / count])];
         try
         {
-            await _redis.RunAsync(RedisScripts.Time, _layout.PendingKeys[..Math.Min(8, ShardCount)], [], cancellationToken);
-            return true;
+            var servers = await Task.WhenAll(keys.Select(key => IdOfServerAsync([key])).Append(IdOfServerAsync(keys)));
+            return servers[0] is not null && Array.TrueForAll(servers, server => server == servers[0]);
         }
-        catch (CheckpointUnavailableException e) when (RedisErrors.IsRefused(e))
+        catch (CheckpointException e) when (e is not CheckpointUnavailableException away || RedisErrors.IsRefused(away))
         {
             return false;
         }
+
+        async Task<string?> IdOfServerAsync(RedisKey[] ofShards) => (string?)await _redis.RunAsync(RedisScripts.ServerId, ofShards, [], cancellationToken);
     }
 
     /// <summary>Runs a script that takes a place in the order; it has no effect once whoever waits for this has given up.</summary>

@@ -40,10 +40,26 @@ internal sealed class RedisConnection : IAsyncDisposable
     public RedisConnection(string connectionString, TimeSpan timeout, IReadOnlyList<RedisScript>? ordered = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(timeout, TimeSpan.Zero);
-        _options = ConfigurationOptions.Parse(connectionString);
+        try
+        {
+            _options = ConfigurationOptions.Parse(connectionString);
+        }
+        catch (Exception e) when (e is ArgumentException or FormatException)
+        {
+            throw new ArgumentException($"The connection string of Redis is not valid: {e.Message}", nameof(connectionString), e);
+        }
+
         if (_options.EndPoints.Count == 0)
         {
             throw new ArgumentException("The connection string of Redis names no server.", nameof(connectionString));
+        }
+
+        // The library knows no servers behind one, so scripts cannot be made known before they are called.
+        if (_options.Proxy != Proxy.None)
+        {
+            throw new ArgumentException(
+                $"The connection string of Redis has proxy={_options.Proxy}, which is not supported: name the server, nodes of a Redis Cluster, or sentinels.",
+                nameof(connectionString));
         }
 
         _options.AbortOnConnectFail = false;

@@ -167,4 +167,7 @@ internal static partial class RedisScripts
 
     /// <summary>Returns the server's time: seconds and microseconds.</summary>
     public static readonly RedisScript Time = new("return redis.call('TIME')");
+
+    /// <summary>Returns the id of the process that runs it. Touches no key, whatever keys it is called with.</summary>
+    public static readonly RedisScript ServerId = new("return string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')");
 }

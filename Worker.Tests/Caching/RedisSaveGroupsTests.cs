@@ -200,6 +200,21 @@ public sealed class RedisSaveGroupsTests
     }
 
     [Fact]
+    public async Task SaveAsync_NoRightToLearnTheServersId_EachGoesByItself()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var behind = await ConnectAsync(server);
+        await behind.Connection.GetDatabase().ExecuteAsync("ACL", "SETUSER", "app", "on", ">secret", "~{p:*", "~p:config", "+@all", "-info");
+        await using var sut = await CreateSut(server, user: ",user=app,password=secret");
+        await behind.Connection.GetServers()[0].ConfigResetStatisticsAsync();
+
+        var saves = await WhileStandingAsync(server, () => Task.WhenAll(Enumerable.Range(0, Count).Select(i => SaveAsync(sut, $"e{i}", "1", i + 1))));
+
+        saves.ShouldBe(Enumerable.Range(0, Count).Select(i => new CacheSave(i + 1, false, false, null)));
+        (await CallsOfScriptsAsync(behind.Connection)).ShouldBe(Count);
+    }
+
+    [Fact]
     public async Task SaveAsync_CallersContextIsDead_OthersAreSaved()
     {
         await using var server = await RedisServer.StartAsync();
@@ -217,9 +232,9 @@ public sealed class RedisSaveGroupsTests
         (await SaveAsync(sut, "e", "1", 1000)).Sequence.ShouldBe(1000);
     }
 
-    private static async Task<RedisCheckpointCache> CreateSut(RedisServer server, TimeSpan? timeout = null)
+    private static async Task<RedisCheckpointCache> CreateSut(RedisServer server, TimeSpan? timeout = null, string user = "")
     {
-        var sut = new RedisCheckpointCache(server.ConnectionString, "p", Shards, timeout ?? Timeout);
+        var sut = new RedisCheckpointCache(server.ConnectionString + user, "p", Shards, timeout ?? Timeout);
         await sut.InitializeAsync(default);
 
         // The scripts are known from here on.

@@ -89,6 +89,21 @@ public sealed class WorkerStartupTests
         examined.Output.ShouldContain(reason);
     }
 
+    [Theory]
+    [InlineData("127.0.0.1:1,hots=b", "The connection string of Redis is not valid: Keyword 'hots'")]
+    [InlineData("127.0.0.1:1,proxy=twemproxy", "The connection string of Redis has proxy=Twemproxy, which is not supported")]
+    public async Task Start_RedisNamedInAWayThatIsNotSupported_EndsAndSaysSo(string redis, string reason)
+    {
+        var environment = new Dictionary<string, string?> { ["ConnectionStrings__Redis"] = redis, ["ConnectionStrings__RabbitMq"] = "amqp://127.0.0.1:1" };
+        await using var worker = await WorkerProcess.StartAsync(environment);
+        (await worker.WaitForExitAsync(Patience)).ShouldBe(1);
+        worker.Lines.ShouldContain(line => line.Contains(reason, StringComparison.Ordinal));
+
+        var examined = await CliProcess.RunAsync(["doctor"], environment);
+        examined.ExitCode.ShouldBe(4);
+        examined.Output.Split('\n').ShouldContain(line => line.StartsWith("error\tredis\tconnection string\t", StringComparison.Ordinal) && line.Contains(reason, StringComparison.Ordinal));
+    }
+
     [Fact]
     public async Task Start_ChildrenOfWorkerThatAreBoundElsewhere_AreAllowed()
     {

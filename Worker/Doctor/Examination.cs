@@ -101,6 +101,10 @@ internal static class Examination
         {
             await ask(findings);
         }
+        catch (ArgumentException e) when (findings.Count == 0)
+        {
+            findings.Add(new Finding(Severity.Error, part, "connection string", e.Message, "Correct it."));
+        }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
             // What was found before stays.
